@@ -1,0 +1,74 @@
+-- What the API reads of the hypertables: row security cannot live on a hypertable with columnstore, so these views join the
+-- tables that have it, and belong to a role that is subject to it. Applied again whenever this file or the grade changes.
+DROP VIEW IF EXISTS reading_visible, reading_hour_visible, reading_day_visible, latest_visible, uplink_visible,
+    reception_visible;
+
+-- Readings with their installation's calibration applied. Personal points give none: their rollups by day are all they show.
+CREATE VIEW reading_visible WITH (security_barrier) AS
+SELECT
+    r.series,
+    r.measured_at,
+    r.value * coalesce(c.scale, 1) + coalesce(c."offset", 0) AS value,
+    r.flags,
+    r.uplink
+FROM reading r
+JOIN series s ON s.id = r.series
+JOIN point p ON p.id = s.point_id AND p.privacy <> 'personal'
+LEFT JOIN (
+    calibration c JOIN installation i ON i.id = c.installation_id
+) ON i.point_id = s.point_id AND i.channel = s.mount AND c.quantity = s.quantity AND c.channel = s.channel
+    AND i.period @> r.measured_at;
+
+CREATE VIEW reading_hour_visible WITH (security_barrier) AS
+SELECT h.* FROM reading_hour h
+JOIN series s ON s.id = h.series
+JOIN point p ON p.id = s.point_id AND p.privacy <> 'personal';
+
+CREATE VIEW reading_day_visible WITH (security_barrier) AS
+SELECT d.* FROM reading_day d
+JOIN series s ON s.id = d.series
+JOIN point p ON p.id = s.point_id;
+
+CREATE VIEW latest_visible WITH (security_barrier) AS
+SELECT
+    l.series,
+    l.measured_at,
+    l.value * coalesce(c.scale, 1) + coalesce(c."offset", 0) AS value,
+    l.flags,
+    l.uplink
+FROM latest l
+JOIN series s ON s.id = l.series
+JOIN point p ON p.id = s.point_id AND p.privacy <> 'personal'
+LEFT JOIN (
+    calibration c JOIN installation i ON i.id = c.installation_id
+) ON i.point_id = s.point_id AND i.channel = s.mount AND c.quantity = s.quantity AND c.channel = s.channel
+    AND i.period @> l.measured_at
+WHERE l.measured_at IS NOT NULL;
+
+-- A frame belongs to whoever owned the point its device served when it was received: a moved device does not show its past.
+CREATE VIEW uplink_visible WITH (security_barrier) AS
+SELECT u.*
+FROM uplink u
+WHERE EXISTS (
+    SELECT FROM device d
+    JOIN installation i ON i.dev_eui = d.dev_eui
+    JOIN point p ON p.id = i.point_id AND p.privacy <> 'personal'
+    WHERE d.dev_eui = u.dev_eui AND i.period @> u.received_at
+        AND p.organisation_id = ANY (ARRAY(SELECT readable_organisation()))
+) OR (is_root_organisation() AND NOT is_declared(u.dev_eui));
+
+CREATE VIEW reception_visible WITH (security_barrier) AS
+SELECT r.received_at, r.uplink, g.eui AS gateway, r.snr, r.rssi, r.channel
+FROM reception r
+JOIN gateway g ON g.id = r.gateway
+JOIN uplink_visible u ON u.received_at = r.received_at AND u.id = r.uplink;
+
+GRANT SELECT ON reading, reading_hour, reading_day, latest, uplink, reception TO terroir_view;
+ALTER VIEW reading_visible OWNER TO terroir_view;
+ALTER VIEW reading_hour_visible OWNER TO terroir_view;
+ALTER VIEW reading_day_visible OWNER TO terroir_view;
+ALTER VIEW latest_visible OWNER TO terroir_view;
+ALTER VIEW uplink_visible OWNER TO terroir_view;
+ALTER VIEW reception_visible OWNER TO terroir_view;
+GRANT SELECT ON reading_visible, reading_hour_visible, reading_day_visible, latest_visible, uplink_visible,
+    reception_visible TO terroir_api;
