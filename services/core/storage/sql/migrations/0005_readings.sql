@@ -28,7 +28,7 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT CASE
         WHEN value IS NULL THEN state
         WHEN state IS NULL THEN ARRAY[0, value]
-        WHEN value < state[2] / 2 THEN ARRAY[state[1] + value, value]
+        WHEN state[2] > 0 AND value < state[2] / 2 THEN ARRAY[state[1] + value, value]
         ELSE ARRAY[state[1] + value - state[2], value]
     END
 $$;
@@ -45,7 +45,7 @@ CREATE FUNCTION bridge_step(
     SELECT CASE
         WHEN first IS NULL THEN state
         WHEN state IS NULL THEN ARRAY[within, last]
-        WHEN first < state[2] / 2 THEN ARRAY[state[1] + first + within, last]
+        WHEN state[2] > 0 AND first < state[2] / 2 THEN ARRAY[state[1] + first + within, last]
         ELSE ARRAY[state[1] + first - state[2] + within, last]
     END
 $$;

@@ -1,0 +1,158 @@
+"""What can be set, by environment (``TERROIR_DATABASE_URL=...``) or in a TOML file named by ``TERROIR_CONFIG``.
+
+Built once by the command and passed on; nothing reads the environment later.
+"""
+
+import os
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, Field, SecretStr, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+from typing_extensions import override
+
+CONFIG_VARIABLE = "TERROIR_CONFIG"
+PREFIX = "TERROIR_"
+
+
+class SettingError(Exception):
+    """A setting is wrong. The message is one line that names it and says what is allowed."""
+
+
+def _mqtt_url(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in {"mqtt", "mqtts"} or not parts.hostname:
+        raise ValueError("must look like mqtt://[user:password@]host[:1883] or mqtts://host[:8883]")
+    return url
+
+
+def _postgres_url(url: SecretStr) -> SecretStr:
+    if not url.get_secret_value().startswith(("postgresql://", "postgres://")):
+        raise ValueError("must look like postgresql://user:password@host:5432/database")
+    return url
+
+
+class Settings(BaseSettings):
+    """Every setting with its default. Durations are seconds or ISO 8601 (``P31D``)."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
+
+    database_url: Annotated[SecretStr, AfterValidator(_postgres_url)] = Field(
+        default=SecretStr("postgresql:///terroir"), description="The PostgreSQL database."
+    )
+    mqtt_url: Annotated[str, AfterValidator(_mqtt_url)] = Field(
+        default="mqtt://127.0.0.1:1883", description="The broker ChirpStack publishes to."
+    )
+    mqtt_password: SecretStr | None = Field(default=None, description="Password for the user named in mqtt_url.")
+    mqtt_ca_file: Path | None = Field(
+        default=None, description="Authority that signed the broker's certificate (mqtts)."
+    )
+    mqtt_topic: str = Field(
+        default="application/+/device/+/event/+",
+        description="Filter of ChirpStack's events; $share/GROUP/... shares it between several ingest processes.",
+    )
+    mqtt_client_id: str = Field(
+        default="terroir-ingest-0",
+        min_length=1,
+        max_length=64,
+        description="Stable name of this ingest process; the broker keeps its queue under it.",
+    )
+    mqtt_session_expiry: timedelta = Field(
+        default=timedelta(days=7), description="How long the broker keeps our queue while ingest is away."
+    )
+    mqtt_receive_maximum: int = Field(
+        default=2000,
+        ge=1,
+        le=65535,
+        description="Messages the broker may send ahead of our acknowledgements.",
+    )
+    encoding: Literal["auto", "json", "protobuf"] = Field(
+        default="auto", description="How ChirpStack writes its events; auto looks at each message."
+    )
+    batch_messages: int = Field(
+        default=1000, ge=1, le=20000, description="Messages stored in one transaction, at most."
+    )
+    batch_wait: timedelta = Field(
+        default=timedelta(milliseconds=50), description="How long a batch waits for company.", gt=timedelta(0)
+    )
+    clock_tolerance: timedelta = Field(
+        default=timedelta(seconds=120),
+        description="How far an event's time may lie from the network's receive time before that is used instead.",
+    )
+    late_limit: timedelta = Field(
+        default=timedelta(days=31),
+        description="Values older than this when received are kept as frames, not readings.",
+    )
+    late_after: timedelta = Field(default=timedelta(hours=1), description="Values older than this are flagged as late.")
+    repeat_window: timedelta = Field(
+        default=timedelta(minutes=2),
+        description="Within this, an equal frame under another id is a repetition.",
+    )
+    seen_retention: timedelta = Field(
+        default=timedelta(days=60),
+        description="How long idempotency keys are kept; longer than any queue or late frame.",
+    )
+    batch_retention: timedelta = Field(default=timedelta(days=30), description="How long the change feed is kept.")
+    worker_interval: timedelta = Field(
+        default=timedelta(seconds=5),
+        gt=timedelta(0),
+        description="How often the worker looks for new changes.",
+    )
+    host: str = Field(default="127.0.0.1", description="Address the API listens on.")
+    port: int = Field(default=8000, ge=0, le=65535, description="Port of the API.")
+    metrics_host: str = Field(default="127.0.0.1", description="Address ingest and worker serve /metrics on.")
+    ingest_metrics_port: int | None = Field(
+        default=None, ge=0, le=65535, description="Port of ingest's /metrics; unset: none."
+    )
+    worker_metrics_port: int | None = Field(default=None, ge=0, le=65535, description="Port of the worker's /metrics.")
+    map_tiles: str | None = Field(
+        default="https://data.geopf.fr/wmts?SERVICE=WMTS&REQUEST=GetTile&VERSION=1.0.0"
+        "&LAYER=GEOGRAPHICALGRIDSYSTEMS.PLANIGNV2&STYLE=normal&FORMAT=image/png"
+        "&TILEMATRIXSET=PM&TILEMATRIX={z}&TILEROW={y}&TILECOL={x}",
+        description="Map background, an XYZ template; empty: none.",
+    )
+    map_attribution: str = Field(default="© IGN – Géoplateforme", description="Credit shown on the map.")
+    log_format: Literal["console", "json"] = Field(default="console", description="How log lines are written.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="Least level logged.")
+
+    @classmethod
+    @override
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        del dotenv_settings, file_secret_settings
+        config = os.environ.get(CONFIG_VARIABLE)
+        if config is None:
+            return init_settings, env_settings
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, Path(config))
+
+
+def load() -> Settings:
+    """The effective settings. Raises ``SettingError`` naming the first wrong one."""
+    config = os.environ.get(CONFIG_VARIABLE)
+    if config is not None and not Path(config).is_file():
+        raise SettingError(f"{CONFIG_VARIABLE}: there is no file {config}")
+    known = {PREFIX + name.upper() for name in Settings.model_fields} | {CONFIG_VARIABLE, "TERROIR_CACHE"}
+    for name in os.environ:
+        if name.startswith(PREFIX) and name not in known:
+            raise SettingError(f"{name}: no such setting; terroir status lists them all")
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = PREFIX + "_".join(str(part) for part in first["loc"]).upper()
+        raise SettingError(f"{name}: {first['msg'].removeprefix('Value error, ')}") from None
+    except ValueError as error:
+        raise SettingError(f"{config}: not a TOML file: {error}") from None
