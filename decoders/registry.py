@@ -42,8 +42,6 @@ def _registry() -> Mapping[str, Decoder]:
             if decoder is None:
                 continue
             if not isinstance(decoder, Decoder) or decoder.model != model_of(module.name):
-                raise TypeError(
-                    f"{module.name}: DECODER must be a Decoder whose model is {model_of(module.name)!r}"
-                )
+                raise TypeError(f"{module.name}: DECODER must be a Decoder whose model is {model_of(module.name)!r}")
             found[decoder.model] = decoder
     return MappingProxyType(dict(sorted(found.items())))

@@ -1,0 +1,1 @@
+"""The vocabulary by subject, as tables. `decoders.quantities` puts them together."""
