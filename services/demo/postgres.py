@@ -142,6 +142,12 @@ class Server:
         if self._socket_folder.parent != self.folder and self._socket_folder.exists():
             self._socket_folder.rmdir()
 
+    def kill(self) -> None:
+        """End it with SIGKILL, as a power cut would; what was committed is found by the next start."""
+        if self._child is not None:
+            self._child.stop()
+            self._child = None
+
     def conninfo(self, dbname: str = "postgres", *, tcp: bool = False) -> str:
         """Connection string of the superuser, by the socket, or by TCP with the password."""
         if not tcp:
