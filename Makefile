@@ -31,3 +31,19 @@ locks: ## recompute requirements/*.lock from pyproject.toml and requirements/*.i
 	for process in ingest worker api; do \
 	  $(UV) pip compile $(UV_QUIET) --universal --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links -c requirements/dev.lock --extra $$process pyproject.toml -o requirements/$$process.lock; \
 	done
+
+demo: install ## a whole territory on this machine: everything started, figures live, Ctrl-C stops it
+	@$(BIN)/terroir demo $(ARGS)
+
+test: install ## every test, on real servers
+	@$(BIN)/pytest $(ARGS)
+
+lint: install ## format, style, types, import contracts
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/basedpyright
+	$(BIN)/lint-imports
+
+format: install ## write the format
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix-only --quiet .
