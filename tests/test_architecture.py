@@ -76,3 +76,11 @@ def test_lock_files_carry_hashes_and_no_registry() -> None:
         assert pins
         assert all(pin.endswith("\\") for pin in pins), f"{lock.name} has a pin without hashes"
     assert not any(path.name in {"uv.lock", "poetry.lock", "Pipfile.lock"} for path in tracked())
+
+
+def test_the_project_is_nobodys_dependency() -> None:
+    """An unrelated package of the same name exists on the public index: see docs/decisions/0009."""
+    named = re.compile(r"^terroir\b|[\"']terroir(\[|[\"'])", re.MULTILINE)
+    assert [lock.name for lock in (ROOT / "requirements").glob("*.lock") if named.search(lock.read_text())] == []
+    dependencies = (ROOT / "pyproject.toml").read_text().replace('name = "terroir"', "")
+    assert named.findall(dependencies.replace("terroir = ", "")) == []
