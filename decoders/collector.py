@@ -43,6 +43,10 @@ class Collector:
         """Note a value which the device declares absent: it becomes no reading."""
         self.warn(f"{label(quantity, channel)}: {why}")
 
+    def has(self, quantity: str, channel: str = "", measured_at: datetime | None = None) -> bool:
+        """Whether that value was taken already."""
+        return (quantity, channel, measured_at) in self._values
+
     @property
     def empty(self) -> bool:
         """Nothing at all was understood so far."""

@@ -145,6 +145,14 @@ CITY = (
         sdm=Target("batteryLevel", 0.01),
         un_cefact="P1",
     ),
+    q(
+        "acceleration",
+        "[g]",
+        "g",
+        (-16, 16),
+        ("Accélération", "Acceleration"),
+        origin="ELSYS payload (acceleration)",
+    ),
     q("latitude", "deg", "°", (-90, 90), ("Latitude", "Latitude"), senml="lat", un_cefact="DD"),
     q("longitude", "deg", "°", (-180, 180), ("Longitude", "Longitude"), senml="lon", un_cefact="DD"),
 )
