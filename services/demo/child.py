@@ -14,6 +14,14 @@ from services.demo import leash
 from services.demo.account import Account
 
 
+class ServerFailed(Exception):
+    """A server did not start; names its log file and shows the log's last lines."""
+
+
+class FolderInUse(Exception):
+    """A living server holds the folder; names the folder and says what to do."""
+
+
 def log_tail(log: Path, lines: int = 12) -> str:
     """The last lines of a log file, indented, for an error message."""
     if not log.exists():
@@ -30,7 +38,9 @@ class Child:
     The kernel sends it `orphan_signal` when this process dies, however it dies. That signal follows the
     *thread* that started the program, so each child has a thread of its own that lives as long as it
     does and reaps it. The program leads its own session: Ctrl-C in the terminal reaches us alone, and we
-    decide the order in which things stop. Raises OSError when it cannot be started at all.
+    decide the order in which things stop. `keep_open` are file descriptors it inherits.
+
+    Raises OSError when it cannot be started at all.
     """
 
     def __init__(
@@ -42,6 +52,7 @@ class Child:
         environment: Mapping[str, str],
         reach: bool = False,
         orphan_signal: signal.Signals = signal.SIGTERM,
+        keep_open: Sequence[int] = (),
     ) -> None:
         ids = ("-1", "-1") if account.user is None else (str(account.user), str(account.group))
         leashed = [
@@ -56,6 +67,7 @@ class Child:
         self._command = [*leashed, "1" if reach else "0", *(str(part) for part in command)]
         self._environment = dict(environment)
         self._log = log
+        self._keep_open = tuple(keep_open)
         self._ended = threading.Event()
         started: queue.SimpleQueue[subprocess.Popen[bytes] | OSError] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._keep, args=(started,), name=f"child {command[0]}", daemon=True)
@@ -75,6 +87,7 @@ class Child:
                     stderr=log,
                     env=self._environment,
                     start_new_session=True,
+                    pass_fds=self._keep_open,
                 )
         except OSError as error:
             started.put(error)

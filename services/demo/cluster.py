@@ -10,13 +10,9 @@ from datetime import timedelta
 from pathlib import Path
 
 from services.demo.account import Account
-from services.demo.child import Child, log_tail
+from services.demo.child import Child, ServerFailed, log_tail
 
 SUPERUSER = "terroir"
-
-
-class ServerFailed(Exception):
-    """The server did not start; names its log file and shows the log's last lines."""
 
 
 def server_environment(folder: Path) -> dict[str, str]:

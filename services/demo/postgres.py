@@ -11,14 +11,14 @@ from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+from urllib.parse import quote, urlencode
 
-from psycopg.conninfo import make_conninfo
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from services.demo.account import Account, server_account
-from services.demo.child import Child, log_tail
+from services.demo.child import Child, ServerFailed, log_tail
 from services.demo.cluster import (
     SUPERUSER,
-    ServerFailed,
     make_cluster,
     read_password,
     server_environment,
@@ -157,6 +157,16 @@ class Server:
             raise ServerFailed("this server listens on its socket only: start it with a port")
         password = read_password(self.folder)
         return make_conninfo(host="127.0.0.1", port=self.port, user=SUPERUSER, password=password, dbname=dbname)
+
+    def url(self, dbname: str = "postgres", *, tcp: bool = False) -> str:
+        """The same as a URL, as settings want it."""
+        given = conninfo_to_dict(self.conninfo(dbname, tcp=tcp))
+        user, password = SUPERUSER, given.get("password")
+        account = f"{user}:{quote(str(password), safe='')}" if password else user
+        if tcp:
+            return f"postgresql://{account}@127.0.0.1:{self.port}/{quote(dbname, safe='')}"
+        query = urlencode({"host": str(self._socket_folder), "port": str(self._socket_port)}, quote_via=quote)
+        return f"postgresql://{account}@/{quote(dbname, safe='')}?{query}"
 
     @property
     def _socket_port(self) -> int:

@@ -11,11 +11,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
+from services.demo.child import FolderInUse
+
 POLL = 0.02
-
-
-class FolderInUse(Exception):
-    """A living server holds the data folder; names the folder and the server's process id."""
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,10 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from services.demo.child import FolderInUse
 from services.demo.ports import PortTaken, free_port
 from services.demo.postgres import Server, embedded_binaries
-from services.demo.postmaster import FolderInUse, cluster_tag, leftovers, read_pid_file
+from services.demo.postmaster import cluster_tag, leftovers, read_pid_file
 
 HOLDER = """
 import sys, time
