@@ -16,8 +16,7 @@ Source: SensorDecoders, em-series/em400-mud, em400-tld, em400-udl and em310-udl,
 from decoders.frame import Decoded, Decoder, Frame
 from decoders.milesight.tlv import (
     BATTERY,
-    OVER_RANGE,
-    SENSOR_FAULT,
+    NO_MEASUREMENT,
     SETTINGS,
     Table,
     decode_blocks,
@@ -28,8 +27,7 @@ from decoders.milesight.tlv import (
 )
 from decoders.reader import Reader
 
-NO_ECHO = {OVER_RANGE: "out of range", SENSOR_FAULT: "sensor fault"}
-DISTANCE = number("distance", Reader.u16le, sentinels=NO_ECHO)
+DISTANCE = number("distance", Reader.u16le, sentinels=NO_MEASUREMENT)
 
 TABLE: Table = {
     **BATTERY,

@@ -19,27 +19,33 @@ Key = tuple[int, int]
 Block = Callable[[Reader, Collector], None]
 Read = Callable[[Reader], int]
 Table = Mapping[Key, Block]
+Settings = Mapping[int, tuple[str, int]]
 
-# What the analog inputs and probes send instead of a measurement.
-OVER_RANGE = 0xFFFD
-SENSOR_FAULT = 0xFFFF
+NO_ANSWERS: Settings = {}
+
+NO_MEASUREMENT = {0xFFFD: "out of range", 0xFFFF: "sensor absent or failed"}
+"""What probes send as an unsigned 16-bit value instead of a measurement."""
+
+NO_SIGNED_MEASUREMENT = {-3: "out of range", -1: "sensor absent or failed"}
+"""The same two marks where the value is signed."""
 
 
-def decode_blocks(frame: Frame, table: Table, settings: Mapping[int, tuple[str, int]]) -> Decoded:
+def decode_blocks(frame: Frame, table: Table, settings: Settings, answers: Settings = NO_ANSWERS) -> Decoded:
     """Read block after block. What stands before an unknown or a cut block is kept, with a warning.
 
-    `settings` gives name and length in bytes of the settings a model echoes, by type.
+    `settings` gives name and length in bytes of the settings a model echoes on channels 0xFE and 0xFF, by
+    type; `answers` those of the newer commands on 0xF8 (with a result byte) and 0xF9.
     """
     reader, out = Reader(frame.payload), Collector()
     try:
         while reader.remaining:
-            _block(reader, out, table, settings)
+            _block(reader, out, table, settings, answers)
     except DecodeError as error:
         return out.broken_off(error)
     return out.done()
 
 
-def _block(reader: Reader, out: Collector, table: Table, settings: Mapping[int, tuple[str, int]]) -> None:
+def _block(reader: Reader, out: Collector, table: Table, settings: Settings, answers: Settings) -> None:
     start = reader.offset
     channel, kind = reader.u8(), reader.u8()
     read = table.get((channel, kind)) or DEVICE.get((channel, kind))
@@ -48,6 +54,11 @@ def _block(reader: Reader, out: Collector, table: Table, settings: Mapping[int, 
     elif channel in (0xFE, 0xFF) and kind in settings:
         name, size = settings[kind]
         out.info[name] = setting(reader.take(size))
+    elif channel in (0xF8, 0xF9) and kind in answers:
+        name, size = answers[kind]
+        out.info[name] = setting(reader.take(size))
+        if channel == 0xF8:
+            out.info[f"{name}_result"] = reader.u8()
     else:
         raise DecodeError(
             Reason.UNKNOWN_TYPE,
@@ -172,7 +183,7 @@ DEVICE: Table = {
 
 BATTERY: Table = {(0x01, 0x75): number("battery_level", Reader.u8)}
 
-SETTINGS: Mapping[int, tuple[str, int]] = {
+SETTINGS: Settings = {
     0x02: ("collection_interval", 2),
     0x03: ("report_interval", 2),
     0x06: ("alarm_rule", 9),

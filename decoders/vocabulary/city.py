@@ -57,6 +57,22 @@ CITY = (
         un_cefact="C62",
         origin="Smart Data Models, CrowdFlowObserved (peopleCount)",
     ),
+    *(
+        q(
+            f"dwell_time_{which}",
+            "s",
+            "s",
+            (0, 86400),
+            labels,
+            senml="s",
+            un_cefact="SEC",
+            origin="Milesight VS133 (dwell time by region)",
+        )
+        for which, labels in (
+            ("avg", ("Temps de présence moyen", "Average dwell time")),
+            ("max", ("Temps de présence le plus long", "Longest dwell time")),
+        )
+    ),
     state("motion", ("Mouvement", "Motion"), ttn="action.motion.detected"),
     q(
         "motion_count",
