@@ -1,7 +1,7 @@
 -- What the API reads of the hypertables: row security cannot live on a hypertable with columnstore, so these views join the
 -- tables that have it, and belong to a role that is subject to it. Applied again whenever this file or the grade changes.
 DROP VIEW IF EXISTS reading_visible, reading_hour_visible, reading_day_visible, latest_visible, uplink_visible,
-    reception_visible;
+    reception_visible, series_visible, last_batch_visible;
 
 -- Readings with their installation's calibration applied. Personal points give none: their rollups by day are all they show.
 CREATE VIEW reading_visible WITH (security_barrier) AS
@@ -63,12 +63,36 @@ FROM reception r
 JOIN gateway g ON g.id = r.gateway
 JOIN uplink_visible u ON u.received_at = r.received_at AND u.id = r.uplink;
 
-GRANT SELECT ON reading, reading_hour, reading_day, latest, uplink, reception TO terroir_view;
+-- Series, and whether an installation ever calibrated them: rollups of such a series are of values as decoded. The API cannot
+-- ask this itself, because the anonymous see no installation.
+CREATE VIEW series_visible WITH (security_barrier) AS
+SELECT
+    s.id, s.point_id, s.quantity, s.mount, s.channel,
+    EXISTS (
+        SELECT FROM calibration c
+        JOIN installation i ON i.id = c.installation_id
+        WHERE i.point_id = s.point_id AND i.channel = s.mount AND c.quantity = s.quantity AND c.channel = s.channel
+    ) AS calibrated
+FROM series s;
+
+-- Whether ingest is alive, without what it stored.
+CREATE VIEW last_batch_visible WITH (security_barrier) AS
+SELECT committed_at FROM batch WHERE kind = 'ingest' ORDER BY xid DESC, id DESC LIMIT 1;
+
+-- Text as people search and sort it: without case or accents, whatever the collation of the database.
+CREATE OR REPLACE FUNCTION folded(original text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT translate(lower(original), 'ÀÁÂÄÇÈÉÊËÌÍÎÏÑÒÓÔÖÙÚÛÜŸàáâäçèéêëìíîïñòóôöùúûüÿ’',
+                     'aaaaceeeeiiiinoooouuuuyaaaaceeeeiiiinoooouuuuy''')
+$$;
+
+GRANT SELECT ON reading, reading_hour, reading_day, latest, uplink, reception, batch TO terroir_view;
 ALTER VIEW reading_visible OWNER TO terroir_view;
 ALTER VIEW reading_hour_visible OWNER TO terroir_view;
 ALTER VIEW reading_day_visible OWNER TO terroir_view;
 ALTER VIEW latest_visible OWNER TO terroir_view;
 ALTER VIEW uplink_visible OWNER TO terroir_view;
 ALTER VIEW reception_visible OWNER TO terroir_view;
+ALTER VIEW series_visible OWNER TO terroir_view;
+ALTER VIEW last_batch_visible OWNER TO terroir_view;
 GRANT SELECT ON reading_visible, reading_hour_visible, reading_day_visible, latest_visible, uplink_visible,
-    reception_visible TO terroir_api;
+    reception_visible, series_visible, last_batch_visible TO terroir_api;
