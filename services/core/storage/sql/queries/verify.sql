@@ -1,0 +1,62 @@
+-- What `terroir verify` reads: everything stored, in the order of a manifest, through cursors that hold little at a time.
+
+-- name: uplinks
+-- Every stored frame with the number of its receptions, in order of deduplication id.
+SELECT
+    u.deduplication_id::text AS deduplication_id,
+    u.id,
+    u.dev_eui,
+    u.dev_addr,
+    u.f_cnt,
+    u.f_port,
+    u.payload,
+    u.gateway_count,
+    coalesce(r.receptions, 0) AS receptions
+FROM uplink u
+LEFT JOIN (SELECT uplink, count(*) AS receptions FROM reception GROUP BY uplink) r ON r.uplink = u.id
+ORDER BY u.deduplication_id;
+
+-- name: repeated_frames
+-- Frames stored more than once, or set aside as a repetition: how many rows give readings and how many do not.
+SELECT
+    dev_eui,
+    dev_addr,
+    f_cnt,
+    count(*) FILTER (WHERE outcome <> 'repeat') AS originals,
+    count(*) FILTER (WHERE outcome = 'repeat') AS repeats
+FROM uplink
+GROUP BY dev_eui, dev_addr, f_cnt
+HAVING count(*) > 1 OR bool_or(outcome = 'repeat')
+ORDER BY dev_eui, dev_addr, f_cnt;
+
+-- name: device_events
+-- Every stored event that is no frame, by what was received, in order of its digest.
+SELECT encode(sha256(body), 'hex') AS digest, dev_eui, event, received_at
+FROM device_event
+ORDER BY sha256(body);
+
+-- name: quarantined
+-- Every message in quarantine, in order of the digest of what was received and of its topic.
+SELECT encode(sha256(body), 'hex') AS digest, topic, id, reason, detail
+FROM quarantine
+ORDER BY sha256(body), topic COLLATE "C";
+
+-- name: readings
+-- Every reading with the device it stands for and the frame that said so, in order of device, quantity, channel and time.
+SELECT
+    coalesce(u.dev_eui, i.dev_eui, '') AS dev_eui,
+    s.quantity,
+    s.channel,
+    r.measured_at,
+    r.value,
+    r.flags,
+    r.value < q.minimum OR r.value > q.maximum AS implausible,
+    r.uplink,
+    u.deduplication_id::text AS deduplication_id,
+    i.dev_eui AS installed
+FROM reading r
+JOIN series s ON s.id = r.series
+JOIN quantity q ON q.code = s.quantity
+LEFT JOIN uplink u ON u.id = r.uplink
+LEFT JOIN installation i ON i.point_id = s.point_id AND i.channel = s.mount AND i.period @> r.measured_at
+ORDER BY coalesce(u.dev_eui, i.dev_eui, '') COLLATE "C", s.quantity COLLATE "C", s.channel COLLATE "C", r.measured_at;

@@ -1,0 +1,95 @@
+"""Uplinks: is every frame there, once, as it was sent?"""
+
+from collections.abc import Callable
+
+from services.verify.manifest import Manifest, SentUplink
+from services.verify.merge import merge
+from services.verify.scratch import Scratch
+from services.verify.stored import Store, StoredUplink
+from services.verify.verdict import Kind, Tally
+
+NAME = "uplinks"
+
+
+def compare_uplinks(manifest: Manifest, store: Store, scratch: Scratch, advance: Callable[[int], None]) -> Tally:
+    """By deduplication id. What is absent is noted in `scratch`, for the quarantine may hold it."""
+    tally = Tally(NAME)
+    pairs = merge(
+        manifest.uplinks(),
+        store.uplinks(),
+        lambda sent: sent.deduplication_id,
+        lambda stored: stored.deduplication_id,
+    )
+    for sent, stored in pairs:
+        advance(len(sent))
+        if not sent:
+            tally.foreign += len(stored)
+            for row in stored:
+                scratch.note_foreign(row.id)
+            continue
+        due = [message for message in sent if message.expect != "quarantined"]
+        if due:
+            _judge(tally, due, stored, scratch)
+        elif stored:
+            for message in sent:
+                scratch.note_elsewhere(message.message, f"stored as uplink {stored[0].id}")
+            tally.fault(Kind.MISPLACED, f"{_name(sent[0])} is stored and belongs in quarantine")
+    return tally
+
+
+def _judge(tally: Tally, due: list[SentUplink], stored: list[StoredUplink], scratch: Scratch) -> None:
+    sent = due[0]
+    acknowledged = any(message.acknowledged for message in due)
+    tally.expected += acknowledged
+    if not stored:
+        if acknowledged:
+            scratch.note_absent(sent.message, NAME, _name(sent))
+        return
+    if len(stored) > 1:
+        tally.fault(Kind.DOUBLED, f"{_name(sent)} is stored {len(stored)} times")
+        return
+    differences = _differences(sent, stored[0])
+    if differences:
+        tally.fault(Kind.CHANGED, f"{_name(sent)}: {', '.join(differences)}")
+    elif acknowledged:
+        tally.found += 1
+    else:
+        tally.unacknowledged += 1
+
+
+def _differences(sent: SentUplink, stored: StoredUplink) -> list[str]:
+    pairs = {
+        "dev_eui": (sent.dev_eui, stored.dev_eui),
+        "dev_addr": (sent.dev_addr, stored.dev_addr),
+        "f_cnt": (sent.f_cnt, stored.f_cnt),
+        "f_port": (sent.f_port, stored.f_port),
+        "payload": (sent.payload.hex(), stored.payload.hex()),
+        "gateway_count": (sent.gateways, stored.gateway_count),
+        "receptions": (sent.gateways, stored.receptions),
+    }
+    return [f"{what} was {was!r}, is {now!r}" for what, (was, now) in pairs.items() if was != now]
+
+
+def compare_repetitions(manifest: Manifest, store: Store, tally: Tally) -> None:
+    """By (dev_eui, dev_addr, f_cnt): the one frame that was sent under several deduplication ids gives readings once.
+
+    Which of them comes first is chance. Frames with rows that are not the manifest's own are left to `foreign`.
+    """
+    pairs = merge(manifest.frames(), store.frames(), lambda sent: sent[:3], lambda stored: stored[:3])
+    for sent, stored in pairs:
+        if not sent or not stored:
+            continue
+        (frame,), (rows,) = sent, stored
+        total = rows.originals + rows.repeats
+        if total > frame.originals + frame.repeats:
+            continue
+        name = f"frame {frame.f_cnt} of {frame.dev_eui} in session {frame.dev_addr}"
+        if rows.originals > frame.originals:
+            extra = rows.originals - frame.originals
+            tally.fault(Kind.DOUBLED, f"{name}: {extra} of its repetitions were taken for new frames")
+        elif rows.originals < max(total - frame.repeats, 1):
+            tally.fault(Kind.CHANGED, f"{name} was set aside as a repetition, and is none")
+
+
+def _name(sent: SentUplink) -> str:
+    return f"frame {sent.f_cnt} of {sent.dev_eui} (message {sent.message}, deduplication id {sent.deduplication_id})"

@@ -1,0 +1,149 @@
+"""Reading a manifest: everything the simulator sent, in order, as docs/manifest.md describes it."""
+
+import sqlite3
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import NamedTuple, Self
+from urllib.parse import quote
+
+from services.core.storage.queries import parse
+
+_FILE = Path(__file__).with_name("manifest.sql")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class ManifestError(Exception):
+    """The file is no manifest; names it and what is wrong with it."""
+
+
+class SentUplink(NamedTuple):
+    """A message with a frame. `payload` as sent, `gateways`: how many heard it; `expect`: what is to become of it."""
+
+    deduplication_id: str
+    message: int
+    dev_eui: str
+    dev_addr: str
+    f_cnt: int
+    f_port: int
+    payload: bytes
+    gateways: int
+    acknowledged: bool
+    expect: str
+
+
+class SentFrame(NamedTuple):
+    """A frame, sent under `originals` + `repeats` deduplication ids, the latter to be set aside."""
+
+    dev_eui: str
+    dev_addr: str
+    f_cnt: int
+    originals: int
+    repeats: int
+
+
+class SentEvent(NamedTuple):
+    """A message that is no frame. `digest`: SHA-256 of its body, hexadecimal."""
+
+    digest: str
+    message: int
+    dev_eui: str
+    event: str
+    acknowledged: bool
+
+
+class SentBody(NamedTuple):
+    """Any message, by what was sent."""
+
+    digest: str
+    topic: str
+    message: int
+    acknowledged: bool
+    expect: str
+
+
+class SentValue(NamedTuple):
+    """A value as the simulated world had it. Its reading may differ by `resolution`. `due`: it must have one."""
+
+    dev_eui: str
+    quantity: str
+    channel: str
+    measured_at: datetime
+    value: float
+    resolution: float
+    deduplication_id: str | None
+    historical: bool
+    due: bool
+
+
+class Manifest:
+    """An open manifest. Every pass reads the same moment of it, even while a simulator writes on."""
+
+    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
+        queries = parse(_FILE, _FILE.read_text(encoding="utf-8"))
+        self._sql = {name: queries[name].decode() for name in queries}
+        self._connection = connection
+        self.path = path
+        self.messages, self.values = self._size()
+
+    @classmethod
+    @contextmanager
+    def open(cls, path: Path) -> Generator[Self]:
+        """Raises ManifestError when there is no such file or it is not a manifest."""
+        if not path.is_file():
+            raise ManifestError(f"there is no manifest {path}: terroir simulate writes one with --manifest")
+        address = f"file:{quote(str(path.resolve()))}?mode=ro"
+        connection = sqlite3.connect(address, uri=True, isolation_level=None, timeout=30)
+        try:
+            connection.execute("BEGIN")
+            yield cls(connection, path)
+        except sqlite3.DatabaseError as error:
+            raise ManifestError(f"{path} is not a manifest of terroir simulate: {error}") from error
+        finally:
+            connection.close()
+
+    def _size(self) -> tuple[int, int]:
+        messages, values = self._connection.execute(self._sql["size"]).fetchone()
+        return int(messages), int(values)
+
+    def uplinks(self) -> Iterator[SentUplink]:
+        for row in self._connection.execute(self._sql["uplinks"]):
+            yield SentUplink(*row)
+
+    def frames(self) -> Iterator[SentFrame]:
+        for row in self._connection.execute(self._sql["frames"]):
+            yield SentFrame(*row)
+
+    def events(self) -> Iterator[SentEvent]:
+        for row in self._connection.execute(self._sql["events"]):
+            yield SentEvent(*row)
+
+    def bodies(self) -> Iterator[SentBody]:
+        for row in self._connection.execute(self._sql["bodies"]):
+            yield SentBody(*row)
+
+    def readings(self) -> Iterator[SentValue]:
+        for (
+            dev_eui,
+            quantity,
+            channel,
+            at,
+            value,
+            resolution,
+            deduplication_id,
+            sent_at,
+            due,
+        ) in self._connection.execute(self._sql["values"]):
+            measured_at = _EPOCH + timedelta(microseconds=at)
+            yield SentValue(
+                dev_eui,
+                quantity,
+                channel,
+                measured_at,
+                value,
+                resolution,
+                deduplication_id,
+                at != sent_at,
+                bool(due),
+            )

@@ -1,0 +1,85 @@
+"""Everything that is no frame: other events, by what was received, and the quarantine."""
+
+from collections.abc import Callable
+
+from services.verify.manifest import Manifest, SentBody
+from services.verify.merge import merge
+from services.verify.scratch import Scratch
+from services.verify.stored import Quarantined, Store
+from services.verify.verdict import Kind, Tally
+
+
+def compare_events(manifest: Manifest, store: Store, scratch: Scratch, advance: Callable[[int], None]) -> Tally:
+    """Joins, statuses, logs and so on: there once, under the device that sent them."""
+    tally = Tally("events")
+    pairs = merge(manifest.events(), store.events(), lambda sent: sent.digest, lambda stored: stored.digest)
+    for sent, stored in pairs:
+        advance(len(sent))
+        if not sent:
+            tally.foreign += len(stored)
+            continue
+        first = sent[0]
+        name = f"{first.event} of {first.dev_eui} (message {first.message})"
+        acknowledged = any(message.acknowledged for message in sent)
+        tally.expected += acknowledged
+        if not stored:
+            if acknowledged:
+                scratch.note_absent(first.message, tally.name, name)
+        elif len(stored) > 1:
+            tally.fault(Kind.DOUBLED, f"{name} is stored {len(stored)} times")
+        elif (stored[0].dev_eui, stored[0].event) != (first.dev_eui, first.event):
+            tally.fault(Kind.CHANGED, f"{name} is stored as {stored[0].event} of {stored[0].dev_eui}")
+        elif acknowledged:
+            tally.found += 1
+        else:
+            tally.unacknowledged += 1
+    return tally
+
+
+def compare_quarantine(manifest: Manifest, store: Store, scratch: Scratch, advance: Callable[[int], None]) -> Tally:
+    """By body and topic: what belongs there is there once, and nothing else of the manifest is."""
+    tally = Tally("quarantine")
+    pairs = merge(
+        manifest.bodies(),
+        store.quarantine(),
+        lambda sent: (sent.digest, sent.topic),
+        lambda row: (row.digest, row.topic),
+    )
+    for sent, rows in pairs:
+        advance(len(sent))
+        if not sent:
+            tally.foreign += len(rows)
+            continue
+        due = [message for message in sent if message.expect == "quarantined"]
+        if due:
+            _judge(tally, due, rows, scratch)
+        elif rows:
+            for message in sent:
+                scratch.note_elsewhere(message.message, f"in quarantine as {rows[0].reason}: {rows[0].detail}")
+    return tally
+
+
+def _judge(tally: Tally, due: list[SentBody], rows: list[Quarantined], scratch: Scratch) -> None:
+    acknowledged = any(message.acknowledged for message in due)
+    tally.expected += acknowledged
+    name = f"message {due[0].message} to {due[0].topic}"
+    if not rows:
+        # Already counted where it was found.
+        if acknowledged and not any(scratch.is_elsewhere(message.message) for message in due):
+            tally.fault(Kind.MISSING, name)
+    elif len(rows) > 1:
+        tally.fault(Kind.DOUBLED, f"{name} is in quarantine {len(rows)} times")
+    elif acknowledged:
+        tally.found += 1
+    else:
+        tally.unacknowledged += 1
+
+
+def settle(scratch: Scratch, *tallies: Tally) -> None:
+    """What was absent where it belongs is missing, or in quarantine though nothing is wrong with it."""
+    by_name = {tally.name: tally for tally in tallies}
+    for name, example, found in scratch.absences():
+        if found is None:
+            by_name[name].fault(Kind.MISSING, example)
+        else:
+            by_name[name].fault(Kind.MISPLACED, f"{example} is {found}")

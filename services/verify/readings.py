@@ -1,0 +1,92 @@
+"""Readings: has every value of a declared device become one, and is there none that nobody measured?"""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from services.core.domain import Flag
+from services.verify.manifest import Manifest, SentValue
+from services.verify.merge import merge
+from services.verify.scratch import Scratch
+from services.verify.stored import Store, StoredReading
+from services.verify.verdict import Kind, Tally
+
+ALL_FLAGS = sum(Flag)
+
+
+def compare_readings(manifest: Manifest, store: Store, scratch: Scratch, advance: Callable[[int], None]) -> Tally:
+    """By device, quantity, channel and time. Several frames may carry one value: it is expected once."""
+    tally = Tally("readings")
+    pairs = merge(manifest.readings(), store.readings(), _key, _key)
+    for sent, stored in pairs:
+        advance(len(sent))
+        if sent:
+            _judge(tally, sent, stored)
+            continue
+        for row in stored:
+            if row.deduplication_id is None:
+                tally.fault(Kind.CHANGED, f"{_name(row)} names uplink {row.uplink}, which is not stored")
+            elif scratch.is_foreign(row.uplink):
+                tally.foreign += 1
+            else:
+                tally.fault(Kind.EXTRA, f"{_name(row)} = {row.value} from uplink {row.uplink}")
+    return tally
+
+
+def _key(row: SentValue | StoredReading) -> tuple[str, str, str, datetime]:
+    return row.dev_eui, row.quantity, row.channel, row.measured_at
+
+
+def _judge(tally: Tally, sent: list[SentValue], stored: list[StoredReading]) -> None:
+    due = any(value.due for value in sent)
+    tally.expected += due
+    if not stored:
+        if due:
+            tally.fault(Kind.MISSING, f"{_name(sent[0])} = {sent[0].value}")
+        return
+    if len(stored) > 1:
+        tally.fault(Kind.DOUBLED, f"{_name(stored[0])} stands in {len(stored)} series")
+        return
+    differences = _differences(sent, stored[0])
+    if differences:
+        tally.fault(Kind.CHANGED, f"{_name(stored[0])}: {', '.join(differences)}")
+    elif due:
+        tally.found += 1
+    else:
+        tally.unacknowledged += 1
+
+
+def _differences(sent: list[SentValue], row: StoredReading) -> list[str]:
+    found: list[str] = []
+    if not any(_agrees(value, row.value) for value in sent):
+        said = " or ".join(sorted({f"{value.value} ± {value.resolution}" for value in sent}))
+        found.append(f"value was {said}, is {row.value}")
+    if row.installed != row.dev_eui:
+        found.append(f"it stands at a point of {row.installed or 'no device'} at that time")
+    if row.deduplication_id is None:
+        found.append(f"it names uplink {row.uplink}, which is not stored")
+    return found + _flag_faults(sent, row)
+
+
+def _agrees(sent: SentValue, value: float) -> bool:
+    # The last term is what a double loses, where a resolution is tiny beside its value.
+    return abs(sent.value - value) <= sent.resolution + abs(sent.value) * 1e-12
+
+
+def _flag_faults(sent: list[SentValue], row: StoredReading) -> list[str]:
+    """What can be known of flags without judging again: the unbelievable, the contradicted, the historical."""
+    found: list[str] = []
+    flags = Flag(row.flags)
+    if row.flags & ~ALL_FLAGS:
+        found.append(f"flags {row.flags} has unknown bits")
+    if bool(flags & Flag.OUT_OF_RANGE) != row.implausible:
+        found.append(f"flag out of range is {'set' if flags & Flag.OUT_OF_RANGE else 'not set'} for {row.value}")
+    if flags & Flag.CONFLICT and len({value.value for value in sent}) == 1:
+        found.append("flag conflict is set, and all frames said the same")
+    if bool(flags & Flag.HISTORICAL) != all(value.historical for value in sent):
+        found.append(f"flag historical is {'set' if flags & Flag.HISTORICAL else 'not set'}")
+    return found
+
+
+def _name(row: SentValue | StoredReading) -> str:
+    channel = f" ({row.channel})" if row.channel else ""
+    return f"{row.quantity}{channel} of {row.dev_eui} at {row.measured_at.isoformat()}"

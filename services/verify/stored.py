@@ -1,0 +1,110 @@
+"""Reading the store through cursors that hold little at a time, all in one snapshot."""
+
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import NamedTuple, Self
+
+from psycopg import Connection, IsolationLevel
+from psycopg.rows import TupleRow
+
+from services.core.storage.connect import connect
+from services.core.storage.queries import load
+
+_ROWS_AT_A_TIME = 5000
+
+
+class StoredUplink(NamedTuple):
+    """A row of `uplink`; `receptions` counts its rows in `reception`."""
+
+    deduplication_id: str
+    id: int
+    dev_eui: str
+    dev_addr: str
+    f_cnt: int
+    f_port: int
+    payload: bytes
+    gateway_count: int
+    receptions: int
+
+
+class StoredFrame(NamedTuple):
+    """A frame with more than one row, or one that was set aside as a repetition."""
+
+    dev_eui: str
+    dev_addr: str
+    f_cnt: int
+    originals: int
+    repeats: int
+
+
+class StoredEvent(NamedTuple):
+    """A row of `device_event`."""
+
+    digest: str
+    dev_eui: str
+    event: str
+    received_at: datetime
+
+
+class Quarantined(NamedTuple):
+    """A row of `quarantine`."""
+
+    digest: str
+    topic: str
+    id: int
+    reason: str
+    detail: str
+
+
+class StoredReading(NamedTuple):
+    """A row of `reading`. `installed`: the device at that point and time; `deduplication_id`: of the frame it names."""
+
+    dev_eui: str
+    quantity: str
+    channel: str
+    measured_at: datetime
+    value: float
+    flags: int
+    implausible: bool
+    uplink: int
+    deduplication_id: str | None
+    installed: str | None
+
+
+class Store:
+    """A snapshot of the database, streamed."""
+
+    def __init__(self, connection: Connection[TupleRow]) -> None:
+        self._connection = connection
+        self._queries = load("verify")
+
+    @classmethod
+    @contextmanager
+    def open(cls, conninfo: str) -> Generator[Self]:
+        """Raises psycopg.Error."""
+        with connect(conninfo, role="terroir_service", application_name="terroir-verify") as connection:
+            connection.isolation_level = IsolationLevel.REPEATABLE_READ
+            connection.read_only = True
+            yield cls(connection)
+
+    def _stream(self, name: str) -> Iterator[TupleRow]:
+        with self._connection.cursor(name, binary=True) as cursor:
+            cursor.itersize = _ROWS_AT_A_TIME
+            cursor.execute(self._queries[name])
+            yield from cursor
+
+    def uplinks(self) -> Iterator[StoredUplink]:
+        return map(StoredUplink._make, self._stream("uplinks"))
+
+    def frames(self) -> Iterator[StoredFrame]:
+        return map(StoredFrame._make, self._stream("repeated_frames"))
+
+    def events(self) -> Iterator[StoredEvent]:
+        return map(StoredEvent._make, self._stream("device_events"))
+
+    def quarantine(self) -> Iterator[Quarantined]:
+        return map(Quarantined._make, self._stream("quarantined"))
+
+    def readings(self) -> Iterator[StoredReading]:
+        return map(StoredReading._make, self._stream("readings"))

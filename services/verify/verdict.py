@@ -1,0 +1,131 @@
+"""What a comparison found: counts for each kind of thing and each kind of fault, and the first examples."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+EXAMPLES = 5
+
+
+class Kind(StrEnum):
+    """How the store can differ from what was sent."""
+
+    MISSING = "missing"
+    """Acknowledged by the broker, and not there."""
+    DOUBLED = "doubled"
+    """There more than once."""
+    CHANGED = "changed"
+    """There, and not what was sent."""
+    MISPLACED = "misplaced"
+    """In quarantine instead of the store, or the other way round."""
+    EXTRA = "extra"
+    """A reading that its frame did not say."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """The comparison of one kind of thing, filled while it runs.
+
+    `expected`: acknowledged and due; `found`: of those, there exactly once as sent; `unacknowledged`: there
+    although the broker never said it had it, which is no fault; `foreign`: rows the manifest does not speak of.
+    """
+
+    name: str
+    expected: int = 0
+    found: int = 0
+    unacknowledged: int = 0
+    foreign: int = 0
+    faults: Counter[Kind] = field(default_factory=Counter[Kind])
+    examples: dict[Kind, list[str]] = field(default_factory=dict[Kind, list[str]])
+
+    def fault(self, kind: Kind, example: str) -> None:
+        self.faults[kind] += 1
+        examples = self.examples.setdefault(kind, [])
+        if len(examples) < EXAMPLES:
+            examples.append(example)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Every tally. `sound` is the answer: everything acknowledged is there, once, as it was sent."""
+
+    tallies: tuple[Tally, ...]
+
+    @property
+    def sound(self) -> bool:
+        return not any(tally.faults.total() for tally in self.tallies)
+
+    @property
+    def lost(self) -> int:
+        """Acknowledged messages that are nowhere; readings are not counted, their frames are."""
+        return sum(tally.faults[Kind.MISSING] for tally in self.tallies if tally.name != "readings")
+
+    def tally(self, name: str) -> Tally:
+        return next(tally for tally in self.tallies if tally.name == name)
+
+
+def table(verdict: Verdict) -> str:
+    """The verdict for people: a line for each kind of thing, then the first examples of each fault."""
+    head = ["", "expected", "found", *Kind, "unconfirmed", "foreign"]
+    rows = [
+        [
+            tally.name,
+            *(
+                _figure(number)
+                for number in (
+                    tally.expected,
+                    tally.found,
+                    *(tally.faults[kind] for kind in Kind),
+                    tally.unacknowledged,
+                    tally.foreign,
+                )
+            ),
+        ]
+        for tally in verdict.tallies
+    ]
+    lines = _aligned([head, *rows])
+    for tally in verdict.tallies:
+        for kind, examples in tally.examples.items():
+            left = tally.faults[kind] - len(examples)
+            lines += ["", f"{tally.name} {kind}:", *(f"  {example}" for example in examples)]
+            lines += [f"  and {_figure(left)} more"] if left else []
+    answer = (
+        "everything acknowledged is there, exactly once, as it was sent"
+        if verdict.sound
+        else "the store is NOT what was sent"
+    )
+    return "\n".join([*lines, "", answer])
+
+
+def as_json(verdict: Verdict) -> dict[str, object]:
+    """The verdict for programs: `sound`, `lost`, and each tally with its faults and examples."""
+    return {
+        "sound": verdict.sound,
+        "lost": verdict.lost,
+        "tallies": {
+            tally.name: {
+                "expected": tally.expected,
+                "found": tally.found,
+                "unacknowledged": tally.unacknowledged,
+                "foreign": tally.foreign,
+                "faults": {kind.value: tally.faults[kind] for kind in Kind},
+                "examples": {kind.value: examples for kind, examples in tally.examples.items()},
+            }
+            for tally in verdict.tallies
+        },
+    }
+
+
+def _figure(number: int) -> str:
+    return f"{number:,}".replace(",", " ") if number else "0"
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    widths = [max(len(row[n]) for row in rows) for n in range(len(rows[0]))]
+    return [
+        "  ".join(
+            [row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))]
+        )
+        for row in rows
+    ]

@@ -1,0 +1,402 @@
+"""Each way in which a store can differ from what was sent is found, named and counted alone.
+
+A small world is sent and stored row by row, without any of our services; every test damages one thing.
+"""
+
+import hashlib
+import json
+import sqlite3
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import UUID
+
+import psycopg
+import pytest
+from psycopg import Connection
+from psycopg.rows import TupleRow
+
+from services.verify.manifest import ManifestError
+from services.verify.merge import OrderError, merge
+from services.verify.run import verify
+from services.verify.verdict import Verdict, as_json, table
+
+START = datetime(2026, 3, 1, 6, 0, tzinfo=UTC)
+DECLARED = "a81758fffe000001"
+UNKNOWN = "a81758fffe000002"
+GATEWAYS = ("7276ff0000000001", "7276ff0000000002")
+
+MANIFEST = """
+CREATE TABLE manifest (key TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE message (
+    id INTEGER PRIMARY KEY, topic TEXT NOT NULL, event TEXT NOT NULL, dev_eui TEXT NOT NULL, deduplication_id TEXT,
+    body_sha256 TEXT NOT NULL, time INTEGER NOT NULL, dev_addr TEXT, f_cnt INTEGER, f_port INTEGER, payload BLOB,
+    gateways INTEGER, copies INTEGER NOT NULL, acknowledged INTEGER NOT NULL, expect TEXT NOT NULL,
+    declared INTEGER NOT NULL, fault TEXT
+);
+CREATE TABLE value (
+    message INTEGER NOT NULL, quantity TEXT NOT NULL, channel TEXT NOT NULL, measured_at INTEGER NOT NULL,
+    value REAL NOT NULL, resolution REAL NOT NULL
+);
+"""
+TERRITORY = """
+INSERT INTO organisation (name, created_at) VALUES ('Commune', now());
+INSERT INTO site (organisation_id, name) SELECT id, 'École' FROM organisation;
+INSERT INTO point (organisation_id, site_id, theme, name, created_at)
+    SELECT organisation_id, id, 'air', 'Classe', now() FROM site;
+INSERT INTO quantity VALUES
+    ('air_temperature', 'Cel', '°C', 'gauge', -50, 60, 'Température', 'Temperature'),
+    ('relative_humidity', '%', '%', 'gauge', 0, 100, 'Humidité', 'Humidity')
+    ON CONFLICT DO NOTHING;
+INSERT INTO series (point_id, quantity) SELECT id, code FROM point, quantity
+    WHERE code IN ('air_temperature', 'relative_humidity');
+INSERT INTO device_model (id, name) VALUES ('elsys/ers', 'ERS') ON CONFLICT DO NOTHING;
+INSERT INTO device (dev_eui, organisation_id, model_id, declared_at)
+    SELECT 'a81758fffe000001', id, 'elsys/ers', now() FROM organisation;
+INSERT INTO installation (dev_eui, point_id, period)
+    SELECT 'a81758fffe000001', id, '[2020-01-01 00:00Z,)' FROM point;
+INSERT INTO gateway (eui, last_seen_at) VALUES ('7276ff0000000001', now()), ('7276ff0000000002', now());
+"""
+
+
+def microseconds(moment: datetime) -> int:
+    return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+
+
+def moment(number: int) -> datetime:
+    """When message `number` was measured: one every ten minutes."""
+    return START + timedelta(minutes=10 * number)
+
+
+@dataclass(frozen=True)
+class World:
+    """What was sent (`manifest`, `sent`) and what is stored (`database`, `stored`)."""
+
+    manifest: Path
+    sent: sqlite3.Connection
+    database: str
+    stored: Connection[TupleRow]
+
+    def send(
+        self,
+        number: int,
+        event: str = "up",
+        *,
+        dev_eui: str = DECLARED,
+        f_cnt: int | None = None,
+        acknowledged: bool = True,
+        expect: str = "stored",
+    ) -> None:
+        body = b"body %d" % number
+        self.sent.execute(
+            "INSERT INTO message VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?, ?, ?, NULL)",
+            (
+                number,
+                f"application/a/device/{dev_eui}/event/{event}",
+                event,
+                dev_eui,
+                str(UUID(int=number)) if event == "up" and expect != "quarantined" else None,
+                hashlib.sha256(body).hexdigest(),
+                microseconds(moment(number)),
+                "01a2b3c4",
+                number if f_cnt is None else f_cnt,
+                5,
+                b"payload %d" % (number if f_cnt is None else f_cnt),
+                2,
+                acknowledged,
+                expect,
+                dev_eui == DECLARED,
+            ),
+        )
+
+    def value(self, message: int, number: float, at: datetime, quantity: str = "air_temperature") -> None:
+        self.sent.execute(
+            "INSERT INTO value VALUES (?, ?, '', ?, ?, 0.1)", (message, quantity, microseconds(at), number)
+        )
+
+    def store_uplink(
+        self, number: int, dev_eui: str = DECLARED, f_cnt: int | None = None, outcome: str = "decoded"
+    ) -> None:
+        counter = number if f_cnt is None else f_cnt
+        received_at = moment(number) + timedelta(seconds=1)
+        self.stored.execute(
+            """
+            INSERT INTO uplink (received_at, id, measured_at, f_cnt, deduplication_id, outcome, f_port, dr,
+                                gateway_count, confirmed, dev_eui, dev_addr, payload)
+            VALUES (%s, %s, %s, %s, %s, %s, 5, 5, 2, false, %s, '01a2b3c4', %s)
+            """,
+            (received_at, number, moment(number), counter, UUID(int=number), outcome, dev_eui, b"payload %d" % counter),
+        )
+        self.stored.execute("INSERT INTO reception SELECT %s, %s, id, 5, -90, 1 FROM gateway", (received_at, number))
+
+    def store_reading(
+        self, uplink: int, number: float, at: datetime, quantity: str = "air_temperature", flags: int = 0
+    ) -> None:
+        self.stored.execute(
+            "INSERT INTO reading SELECT %s, %s, %s, id, %s FROM series WHERE quantity = %s",
+            (at, number, uplink, flags, quantity),
+        )
+
+    def commit(self) -> None:
+        self.sent.commit()
+        self.stored.commit()
+
+
+@pytest.fixture
+def world(database: str, tmp_path: Path) -> Iterator[World]:
+    """Eight messages, sent and stored as they should be; message 8 was never acknowledged and did not arrive."""
+    path = tmp_path / "manifest.sqlite"
+    sent = sqlite3.connect(path)
+    with psycopg.connect(database) as stored:
+        sent.executescript(MANIFEST)
+        stored.execute(TERRITORY)
+        world = World(path, sent, database, stored)
+        for number in (1, 2):
+            world.send(number)
+            world.store_uplink(number)
+            for quantity, level in (("air_temperature", 20.0), ("relative_humidity", 45.0)):
+                world.value(number, level + number, moment(number), quantity)
+                world.store_reading(number, level + number, moment(number), quantity)
+        # Message 3 brings a value of its own and, as history, the temperature that message 2 had brought already.
+        world.send(3)
+        world.store_uplink(3)
+        world.value(3, 22.0, moment(2))
+        world.value(3, 21.04, moment(0))
+        world.store_reading(3, 21.0, moment(0), flags=128)
+        # Message 4 repeats the frame of message 3 under an id of its own.
+        world.send(4, f_cnt=3, expect="repeat")
+        world.store_uplink(4, f_cnt=3, outcome="repeat")
+        world.send(5, dev_eui=UNKNOWN)
+        world.store_uplink(5, UNKNOWN, outcome="unknown_device")
+        world.value(5, 19.0, moment(5))
+        world.send(6, "join")
+        stored.execute(
+            "INSERT INTO device_event VALUES (%s, %s, %s, 'join', %s, 'json', 'body 6', '{}')",
+            (moment(6), moment(6), DECLARED, UUID(int=6)),
+        )
+        world.send(7, expect="quarantined")
+        stored.execute(
+            """
+            INSERT INTO quarantine (received_at, key, source, topic, reason, detail, body)
+            VALUES (%s, %s, 'mqtt', %s, 'not_json', 'cut off', 'body 7')
+            """,
+            (moment(7), UUID(int=7), f"application/a/device/{DECLARED}/event/up"),
+        )
+        world.send(8, acknowledged=False)
+        world.value(8, 23.0, moment(8))
+        world.commit()
+        yield world
+    sent.close()
+
+
+def faults(verdict: Verdict) -> dict[tuple[str, str], int]:
+    return {
+        (tally.name, str(kind)): count for tally in verdict.tallies for kind, count in tally.faults.items() if count
+    }
+
+
+def judge(world: World) -> Verdict:
+    world.commit()
+    return verify(world.database, world.manifest)
+
+
+def test_what_was_stored_as_sent_is_sound(world: World) -> None:
+    verdict = judge(world)
+    assert faults(verdict) == {}
+    assert verdict.sound
+    assert {tally.name: (tally.expected, tally.found) for tally in verdict.tallies} == {
+        "uplinks": (5, 5),
+        "events": (1, 1),
+        "quarantine": (1, 1),
+        "readings": (5, 5),
+    }
+    assert all(tally.unacknowledged == tally.foreign == 0 for tally in verdict.tallies)
+    assert "exactly once" in table(verdict)
+
+
+SERIES = "(SELECT id FROM series WHERE quantity = 'air_temperature')"
+PLANTED = {
+    "a frame is gone": ("DELETE FROM uplink WHERE id = 5", {("uplinks", "missing"): 1}),
+    "a frame is there twice": (
+        """
+        INSERT INTO uplink SELECT received_at, id + 1000, measured_at, f_cnt, deduplication_id, frequency, snr,
+            'repeat', f_port, dr, spreading_factor, rssi, gateway_count, flags, confirmed, dev_eui, dev_addr, payload,
+            decoder, decode_reason, source, object FROM uplink WHERE id = 5
+        """,
+        {("uplinks", "doubled"): 1},
+    ),
+    "a payload differs": ("UPDATE uplink SET payload = 'x' WHERE id = 2", {("uplinks", "changed"): 1}),
+    "a port differs": ("UPDATE uplink SET f_port = 6 WHERE id = 2", {("uplinks", "changed"): 1}),
+    "a counter differs": ("UPDATE uplink SET f_cnt = 77 WHERE id = 2", {("uplinks", "changed"): 1}),
+    "an address differs": ("UPDATE uplink SET dev_addr = 'ffffffff' WHERE id = 2", {("uplinks", "changed"): 1}),
+    "a reception is gone": (
+        "DELETE FROM reception WHERE uplink = 2 AND gateway = (SELECT min(id) FROM gateway)",
+        {("uplinks", "changed"): 1},
+    ),
+    "a repetition was taken for a frame": (
+        "UPDATE uplink SET outcome = 'decoded' WHERE id = 4",
+        {("uplinks", "doubled"): 1},
+    ),
+    "a frame was taken for a repetition": (
+        "UPDATE uplink SET outcome = 'repeat' WHERE id = 2",
+        {("uplinks", "changed"): 1},
+    ),
+    "a join is gone": ("DELETE FROM device_event", {("events", "missing"): 1}),
+    "a join is there twice": (
+        "INSERT INTO device_event SELECT * FROM device_event",
+        {("events", "doubled"): 1},
+    ),
+    "a join is another device's": (
+        "UPDATE device_event SET dev_eui = '0000000000000009'",
+        {("events", "changed"): 1},
+    ),
+    "a bad message is gone": ("DELETE FROM quarantine", {("quarantine", "missing"): 1}),
+    "a bad message is in quarantine twice": (
+        """
+        INSERT INTO quarantine (received_at, key, source, topic, reason, detail, body)
+        SELECT received_at, key, source, topic, reason, detail, body FROM quarantine
+        """,
+        {("quarantine", "doubled"): 1},
+    ),
+    "a good frame is in quarantine": (
+        """
+        WITH gone AS (DELETE FROM uplink WHERE id = 5)
+        INSERT INTO quarantine (received_at, key, source, topic, reason, detail, body)
+        SELECT received_at, gen_random_uuid(), 'mqtt', 'application/a/device/a81758fffe000002/event/up', 'store', '',
+            'body 5' FROM quarantine
+        """,
+        {("uplinks", "misplaced"): 1},
+    ),
+    "a reading is gone": (
+        "DELETE FROM reading WHERE uplink = 1 AND series = " + SERIES,
+        {("readings", "missing"): 1},
+    ),
+    "a value differs": ("UPDATE reading SET value = 21.5 WHERE uplink = 3", {("readings", "changed"): 1}),
+    "a time differs": (
+        "UPDATE reading SET measured_at = measured_at + interval '1 second' WHERE uplink = 3",
+        {("readings", "missing"): 1, ("readings", "extra"): 1},
+    ),
+    "a reading nobody measured": (
+        "INSERT INTO reading SELECT measured_at + interval '1 hour', value, uplink, series, 0 FROM reading"
+        " WHERE uplink = 3",
+        {("readings", "extra"): 1},
+    ),
+    "a reading of a frame that is not stored": (
+        "UPDATE reading SET uplink = 999 WHERE uplink = 3",
+        {("readings", "changed"): 1},
+    ),
+    "a reading at a point where its device never was": (
+        "UPDATE installation SET period = '[2026-04-01 00:00Z,)'",
+        {("readings", "changed"): 5},
+    ),
+    "an impossible value not flagged": (
+        "UPDATE quantity SET maximum = 21.2 WHERE code = 'air_temperature'",
+        {("readings", "changed"): 1},
+    ),
+    "a historical value not flagged": (
+        "UPDATE reading SET flags = 0 WHERE uplink = 3",
+        {("readings", "changed"): 1},
+    ),
+    "a conflict where all agree": ("UPDATE reading SET flags = 192 WHERE uplink = 3", {("readings", "changed"): 1}),
+    "a flag nobody knows": ("UPDATE reading SET flags = 384 WHERE uplink = 3", {("readings", "changed"): 1}),
+}
+
+
+@pytest.mark.parametrize("planted", PLANTED.values(), ids=PLANTED)
+def test_a_planted_fault_is_found_and_nothing_else(
+    world: World, planted: tuple[str, dict[tuple[str, str], int]]
+) -> None:
+    statement, expected = planted
+    world.stored.execute(statement.encode())
+    verdict = judge(world)
+    assert faults(verdict) == expected
+    assert not verdict.sound
+    shown = table(verdict)
+    assert "NOT" in shown
+    for name, kind in expected:
+        assert f"{name} {kind}:" in shown
+        assert as_json(verdict)["tallies"][name]["faults"][kind] == expected[name, kind]
+
+
+def test_a_bad_message_that_was_stored_is_named_once(world: World) -> None:
+    world.sent.execute("UPDATE message SET deduplication_id = ? WHERE id = 7", (str(UUID(int=7)),))
+    world.stored.execute("DELETE FROM quarantine")
+    world.store_uplink(7, outcome="refused")
+    assert faults(judge(world)) == {("uplinks", "misplaced"): 1}
+
+
+def test_an_unacknowledged_message_may_be_stored_once_and_not_twice(world: World) -> None:
+    world.store_uplink(8)
+    world.store_reading(8, 23.0, moment(8))
+    verdict = judge(world)
+    assert verdict.sound
+    assert verdict.tally("uplinks").unacknowledged == 1
+    assert verdict.tally("readings").unacknowledged == 1
+    world.stored.execute(
+        "UPDATE uplink SET deduplication_id = %s, f_cnt = 8, payload = 'payload 8', dev_eui = %s WHERE id = 5",
+        (UUID(int=8), DECLARED),
+    )
+    assert faults(judge(world))["uplinks", "doubled"] == 1
+
+
+def test_what_the_manifest_does_not_speak_of_is_counted_apart(world: World) -> None:
+    world.store_uplink(20)
+    world.store_reading(20, 3.0, moment(20))
+    world.stored.execute(
+        """
+        INSERT INTO quarantine (received_at, key, source, topic, reason, detail, body)
+        SELECT received_at, gen_random_uuid(), source, topic, reason, detail, 'unknown' FROM quarantine
+        """
+    )
+    verdict = judge(world)
+    assert verdict.sound
+    assert {tally.name: tally.foreign for tally in verdict.tallies} == {
+        "uplinks": 1,
+        "events": 0,
+        "quarantine": 1,
+        "readings": 1,
+    }
+
+
+def test_only_the_first_examples_of_many_are_shown(world: World) -> None:
+    for number in range(30, 50):
+        world.send(number)
+    verdict = judge(world)
+    assert faults(verdict) == {("uplinks", "missing"): 20}
+    assert verdict.lost == 20
+    assert "and 15 more" in table(verdict)
+    assert len(json.loads(json.dumps(as_json(verdict)))["tallies"]["uplinks"]["examples"]["missing"]) == 5
+
+
+def test_progress_reaches_its_end(world: World) -> None:
+    seen: list[tuple[int, int]] = []
+    world.commit()
+    verify(world.database, world.manifest, lambda done, total: seen.append((done, total)))
+    assert seen == sorted(seen)
+    assert seen[-1][0] == seen[-1][1]
+
+
+def write_nothing(path: Path) -> None:
+    del path
+
+
+@pytest.mark.parametrize(
+    ("write", "said"),
+    [
+        (write_nothing, "there is no manifest"),
+        (lambda path: path.write_text("hello, world, this is no database" * 40), "is not a manifest"),
+        (lambda path: sqlite3.connect(path).close() or path.touch(), "is not a manifest"),
+    ],
+    ids=["absent", "text", "empty"],
+)
+def test_a_file_that_is_no_manifest_is_refused(tmp_path: Path, write: Callable[[Path], None], said: str) -> None:
+    path = tmp_path / "manifest.sqlite"
+    write(path)
+    with pytest.raises(ManifestError, match=said):
+        verify("postgresql://nobody@127.0.0.1:1/none", path)
+
+
+def test_a_stream_out_of_order_is_an_error_and_no_loss() -> None:
+    with pytest.raises(OrderError):
+        list(merge([1, 3, 2], [1, 2, 3], int, int))
