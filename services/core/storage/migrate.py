@@ -80,7 +80,10 @@ def migrate(
     migrations = all_migrations(folder)
     with connect(conninfo, application_name="terroir-migrate", autocommit=True) as connection:
         _lock(connection, report)
-        connection.execute(_LEDGER)
+        try:
+            connection.execute(_LEDGER)
+        except psycopg.errors.InsufficientPrivilege as error:
+            raise MigrationFailed(f"{error.diag.message_primary}: migrate as the owner of the database") from error
         done = _read_ledger(connection)
         _refuse_unknown(migrations, done)
         server = detect(connection)
