@@ -50,7 +50,7 @@ def unpacked(software: Software, report: Callable[[str], None]) -> Path:
 def _adopt(root: Path, software: Software) -> None:
     """Make the tree's programs use the tree's loader and libraries, and prove that none is missing."""
     loader = next((root / "usr").glob("lib*/ld-linux-*.so.*"), None) or next((root / "usr/lib").glob("ld-linux*"))
-    folders = sorted({library.parent for library in (root / "usr/lib").glob("*-linux-gnu/**/*.so.*")})
+    folders = sorted({library.parent for library in (root / "usr/lib").glob("*-linux-gnu/**/lib*.so*")})
     search = ":".join(str(folder) for folder in folders if "gconv" not in folder.parts)
     programs = [path for path in root.glob(software.programs) if _is_elf(path)]
     plugins = [path for glob in software.plugins for path in root.glob(glob)]
@@ -81,7 +81,8 @@ def _is_elf(path: Path) -> bool:
 
 def _missing(command: list[str]) -> list[str]:
     listed = subprocess.run(command, capture_output=True, text=True, check=False)
-    return re.findall(r"(\S+) => not found|(?:loading shared libraries: )(\S+):", listed.stdout + listed.stderr)
+    # Listed as not found, or the one that stopped the listing.
+    return re.findall(r"\S+(?= => not found)|(?<=loading shared libraries: )\S+(?=:)", listed.stdout + listed.stderr)
 
 
 def _run(*command: str | Path) -> None:
