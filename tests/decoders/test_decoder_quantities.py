@@ -10,14 +10,14 @@ from decoders.quantities import QUANTITIES, Kind, Quantity, Use, get
 EACH_QUANTITY = pytest.mark.parametrize("quantity", QUANTITIES.values(), ids=lambda quantity: quantity.code)
 
 # UCUM, case sensitive: the atoms and prefixes that our units are made of (ucum.org, tables 1 to 24).
-METRIC_ATOMS = {"m", "s", "g", "K", "Cel", "W", "V", "A", "Pa", "bar", "L", "l", "lx", "var", "B", "[g]"}
+METRIC_ATOMS = {"m", "s", "g", "K", "Cel", "W", "V", "A", "Pa", "bar", "L", "l", "lx", "var", "B", "[g]", "Hz"}
 OTHER_ATOMS = {"%", "h", "min", "d", "deg", "[ppm]", "[ppb]", "1"}
 CONVENTIONAL = {"dB", "S", "kvar", "var"}
 PREFIXES = {"k", "h", "d", "c", "m", "u", "n", "M", "G"}
 
 # RFC 8428 section 12.1 and RFC 8798 section 3.
 SENML = {
-    *("m", "kg", "g", "s", "A", "K", "V", "W", "J", "Pa", "Cel", "lx", "m2", "m3", "m/s", "W/m2", "lat", "lon"),
+    *("m", "kg", "g", "s", "A", "K", "V", "W", "J", "Pa", "Cel", "lx", "m2", "m3", "m/s", "W/m2", "lat", "lon", "Hz"),
     *("dB", "count", "/", "%RH", "%EL", "S/m", "var", "VA", "deg"),
     *("kWh", "kvarh", "Ah", "mA", "mV", "ug/m3", "ppm", "hPa", "mm", "cm", "km", "/100"),
 }

@@ -1,0 +1,1 @@
+"""Devices of Watteco (formerly nke Watteco)."""
