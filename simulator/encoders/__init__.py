@@ -1,0 +1,1 @@
+"""Vendor payloads written from the vendors' format tables, independent of the project's decoders."""

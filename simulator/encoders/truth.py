@@ -1,0 +1,33 @@
+"""What a payload is meant to say, beside its bytes."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Truth(NamedTuple):
+    """One value carried by a payload.
+
+    `value` is the physical value before the encoder rounded it, in the unit of the quantity; whoever
+    decodes the payload must get within `resolution` of it (0 for states: exactly it). `at` is the moment
+    measured, microseconds since 1970, or None for the time of the uplink.
+    """
+
+    quantity: str
+    value: float
+    resolution: float
+    channel: str = ""
+    at: int | None = None
+
+
+class Payload(NamedTuple):
+    """The application payload of one uplink."""
+
+    f_port: int
+    data: bytes
+    truths: tuple[Truth, ...]
+
+
+def nearest(value: float, step: float, low: int, high: int) -> int:
+    """The whole number of steps closest to `value`, kept within what the field can hold."""
+    return min(high, max(low, round(value / step)))

@@ -1,0 +1,176 @@
+"""The manifest: what was sent, kept in SQLite before it is sent. The format is in docs/manifest.md."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+from pathlib import Path
+from types import TracebackType
+
+from simulator.errors import ManifestError
+from simulator.traffic import Message, Session
+
+FORMAT = "1"
+_TABLES = """
+CREATE TABLE manifest (key TEXT PRIMARY KEY, value TEXT);
+CREATE TABLE message (
+    id INTEGER PRIMARY KEY, topic TEXT, event TEXT, dev_eui TEXT, deduplication_id TEXT NULL, body_sha256 BLOB,
+    time INTEGER, dev_addr TEXT NULL, f_cnt INTEGER NULL, f_port INTEGER NULL, payload BLOB NULL,
+    gateways INTEGER NULL, copies INTEGER, acknowledged INTEGER, expect TEXT, declared INTEGER, fault TEXT NULL
+);
+CREATE TABLE value (
+    message INTEGER, quantity TEXT, channel TEXT, measured_at INTEGER, value REAL, resolution REAL
+);
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What a manifest is about; further runs must agree with it."""
+
+    scenario: str
+    seed: int
+    encoding: str
+
+
+class Manifest:
+    """One manifest file, made when it is not there, continued when it is."""
+
+    def __init__(self, path: Path, header: Header, created_at: datetime) -> None:
+        """Opens the file.
+
+        Raises:
+            ManifestError: not a manifest, another format, or one of another scenario, seed or encoding.
+        """
+        self._path = path
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._db = sqlite3.connect(path, isolation_level=None)
+            self._db.execute("PRAGMA journal_mode = WAL")
+            self._db.execute("PRAGMA synchronous = NORMAL")
+            self._db.execute("PRAGMA busy_timeout = 10000")
+            self._start(header, created_at)
+        except (OSError, sqlite3.Error) as error:
+            raise ManifestError(f"{path}: cannot be used as a manifest: {error}; give another file") from error
+        row = self._db.execute("SELECT max(id) FROM message").fetchone()
+        self._last_id: int = row[0] or 0
+
+    def _start(self, header: Header, created_at: datetime) -> None:
+        db = self._db
+        if not db.execute("SELECT 1 FROM sqlite_master").fetchone():
+            # executescript commits what is open, so the statements go one by one inside the transaction.
+            db.execute("BEGIN IMMEDIATE")
+            for statement in _TABLES.split(";\n")[:-1]:
+                db.execute(statement)
+            db.executemany(
+                "INSERT INTO manifest VALUES (?, ?)",
+                [
+                    ("format", FORMAT),
+                    ("scenario", header.scenario),
+                    ("seed", str(header.seed)),
+                    ("encoding", header.encoding),
+                    ("created_at", created_at.isoformat()),
+                ],
+            )
+            db.execute("COMMIT")
+            return
+        wanted = {"format": FORMAT, "scenario": header.scenario, "seed": str(header.seed), "encoding": header.encoding}
+        found = dict(db.execute("SELECT key, value FROM manifest").fetchall())
+        for key, value in wanted.items():
+            if found.get(key) != value:
+                raise ManifestError(
+                    f"{self._path}: its {key} is {found.get(key)!r}, this run's is {value!r}; give another file"
+                )
+
+    def simulated_until(self) -> int | None:
+        """The simulated moment of the last record, microseconds since 1970; None when nothing was sent yet."""
+        row = self._db.execute("SELECT value FROM manifest WHERE key = 'simulated_until'").fetchone()
+        return int(row[0]) if row else None
+
+    def sessions(self) -> dict[str, Session]:
+        """The LoRaWAN session of every device that has joined, ready to go on."""
+        sessions: dict[str, Session] = {}
+        joins = self._db.execute(
+            "SELECT dev_eui, dev_addr FROM message WHERE event = 'join' ORDER BY dev_eui, time"
+        ).fetchall()
+        for dev_eui, dev_addr in joins:
+            session = sessions.setdefault(dev_eui, Session())
+            session.joins += 1
+            session.dev_addr = dev_addr
+        counters = self._db.execute(
+            "SELECT dev_eui, dev_addr, max(f_cnt) FROM message WHERE event = 'up' GROUP BY dev_eui, dev_addr"
+        ).fetchall()
+        for dev_eui, dev_addr, f_cnt in counters:
+            session = sessions.get(dev_eui)
+            if session is not None and session.dev_addr == dev_addr:
+                session.f_cnt = f_cnt + 1
+        return sessions
+
+    def record(self, messages: Sequence[Message], acknowledged: Iterable[int], until: int | None) -> int:
+        """Writes what is about to be published and what was acknowledged, in one transaction.
+
+        A message without an id gets one and a row; a message with an id is one more copy. `until` is the
+        simulated moment reached, microseconds since 1970. Returns how many messages were new.
+        """
+        rows: list[tuple[object, ...]] = []
+        values: list[tuple[object, ...]] = []
+        copies: list[tuple[int]] = []
+        for message in messages:
+            if message.id:
+                copies.append((message.id,))
+                continue
+            self._last_id += 1
+            message.id = self._last_id
+            rows.append(
+                (
+                    message.id,
+                    message.topic,
+                    message.event,
+                    message.dev_eui,
+                    message.deduplication_id,
+                    sha256(message.body).digest(),
+                    message.time,
+                    message.dev_addr,
+                    message.f_cnt,
+                    message.f_port,
+                    message.payload,
+                    message.gateways,
+                    1,
+                    0,
+                    "stored",
+                    message.declared,
+                    message.fault,
+                )
+            )
+            for truth in message.truths:
+                at = message.time if truth.at is None else truth.at
+                values.append((message.id, truth.quantity, truth.channel, at, truth.value, truth.resolution))
+        seen = [(key,) for key in acknowledged]
+        try:
+            db = self._db
+            db.execute("BEGIN IMMEDIATE")
+            db.executemany("INSERT INTO message VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)", rows)
+            db.executemany("INSERT INTO value VALUES (?,?,?,?,?,?)", values)
+            db.executemany("UPDATE message SET copies = copies + 1 WHERE id = ?", copies)
+            db.executemany("UPDATE message SET acknowledged = acknowledged + 1 WHERE id = ?", seen)
+            if until is not None:
+                db.execute("INSERT OR REPLACE INTO manifest VALUES ('simulated_until', ?)", (str(until),))
+            db.execute("COMMIT")
+        except sqlite3.Error as error:
+            raise ManifestError(f"{self._path}: cannot be written: {error}") from error
+        return len(rows)
+
+    def close(self) -> None:
+        """Closes the file; everything recorded is in it."""
+        self._db.close()
+
+    def __enter__(self) -> Manifest:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

@@ -1,0 +1,198 @@
+"""One run: history as fast as it is accepted, then real time, every message in the manifest before it leaves."""
+
+from __future__ import annotations
+
+import time
+
+from simulator.events.json_text import JsonEncoding
+from simulator.events.model import Encoding
+from simulator.manifest import Header, Manifest
+from simulator.options import Options, Phase, Progress, Summary
+from simulator.scenario.load import load
+from simulator.scenario.model import Scenario
+from simulator.sensors import Device, build
+from simulator.targets.file import FileTarget
+from simulator.targets.model import Target
+from simulator.territory import export, write
+from simulator.traffic import SECOND, Message, Session, Traffic
+from simulator.window import Window, check, microseconds, moment, window
+
+__all__ = ["Options", "Progress", "Summary", "export", "run"]
+
+_BATCH = 500
+_TELL_EVERY = 0.25
+_FLUSH_WITHIN = 10.0
+
+
+def run(options: Options) -> Summary:
+    """Simulates, publishes and keeps the truth, until the end asked for or until `options.stop` is set.
+
+    Raises:
+        SimulatorError: one line for the user: a scenario, option, manifest or target that cannot be used.
+    """
+    check(options)
+    scenario = load(options.scenario)
+    seed = scenario.seed if options.seed is None else options.seed
+    if options.territory is not None:
+        write(scenario, options.territory)
+    devices = build(scenario, seed)
+    header = Header(scenario.scenario, seed, options.encoding)
+    with Manifest(options.manifest, header, options.clock()) as manifest:
+        covered = window(options, manifest.simulated_until(), microseconds(options.clock()))
+        target = _target(options)
+        try:
+            return _Run(options, scenario, seed, devices, manifest, target, covered).go()
+        finally:
+            target.close()
+
+
+def _target(options: Options) -> Target:
+    if options.file is not None:
+        return FileTarget(options.file, options.stop)
+    from simulator.targets.mqtt import MqttTarget
+
+    return MqttTarget(options.mqtt_url or "", options.stop)
+
+
+def _encoding(name: str) -> Encoding:
+    if name == "protobuf":
+        from simulator.events.protobuf import ProtobufEncoding
+
+        return ProtobufEncoding()
+    return JsonEncoding()
+
+
+class _Run:
+    """The state of one run."""
+
+    def __init__(
+        self,
+        options: Options,
+        scenario: Scenario,
+        seed: int,
+        devices: list[Device],
+        manifest: Manifest,
+        target: Target,
+        covered: Window,
+    ) -> None:
+        self._options = options
+        self._scenario = scenario
+        self._seed = seed
+        self._devices = devices
+        self._manifest = manifest
+        self._target = target
+        self._window = covered
+        self._sessions = {device.dev_eui: Session() for device in devices} | manifest.sessions()
+        self._encoding = _encoding(options.encoding)
+        self._messages = 0
+        self._copies = 0
+        self._acknowledged = 0
+        self._lost = 0
+        self._began = time.monotonic()
+        self._told = 0.0
+        self._total: int | None = None
+        self._phase: Phase = "history"
+
+    def go(self) -> Summary:
+        """Runs all phases."""
+        options, covered = self._options, self._window
+        at = covered.start
+        if options.speed == "real":
+            at = self._history(at, covered.live_from or at, following=True)
+            if not options.stop.is_set():
+                at = self._live(at)
+        elif options.speed == "max":
+            at = self._history(at, covered.end or at, following=False)
+        else:
+            at = self._paced(self._traffic(at, 1.0), covered.end, float(options.speed), at)
+        outstanding = self._target.flush(_FLUSH_WITHIN)
+        self._publish([], None)
+        self._tell(at, force=True)
+        return Summary(
+            messages=self._messages,
+            copies=self._copies,
+            acknowledged=self._acknowledged,
+            outstanding=outstanding,
+            lost_on_air=self._lost,
+            simulated_from=moment(covered.start),
+            simulated_until=moment(at),
+            seconds=time.monotonic() - self._began,
+        )
+
+    def _traffic(self, start: int, divisor: float) -> Traffic:
+        return Traffic(self._scenario, self._devices, self._sessions, self._encoding, self._seed, start, divisor)
+
+    def _history(self, start: int, end: int, *, following: bool) -> int:
+        """As fast as accepted from start to end; with `following`, until now has been caught up with."""
+        if end <= start:
+            return start
+        traffic = self._traffic(start, 1.0)
+        span = (end - start) / SECOND
+        self._total = int(sum(span / device.point.device.interval + span / 86400 for device in self._devices))
+        stop, clock = self._options.stop, self._options.clock
+        while not stop.is_set():
+            if following:
+                end = max(end, microseconds(clock()))
+            batch: list[Message] = []
+            while len(batch) < _BATCH and traffic.next_at <= end:
+                message = traffic.step()
+                if message is not None:
+                    batch.append(message)
+            done = traffic.next_at > end
+            self._publish(batch, end if done else traffic.now)
+            self._tell(traffic.now)
+            if done:
+                break
+        return self._finish(traffic, traffic.now if stop.is_set() else end)
+
+    def _live(self, start: int) -> int:
+        """Real time from the end of the history on."""
+        self._phase, self._total = "live", None
+        options = self._options
+        divisor = options.interval_divisor or self._scenario.live_interval_divisor
+        return self._paced(self._traffic(start, divisor), self._window.end, 1.0, start)
+
+    def _paced(self, traffic: Traffic, end: int | None, speed: float, start: int) -> int:
+        """Simulated time runs `speed` times as fast as the clock; at speed 1 it is the clock's."""
+        self._phase = "live"
+        clock, stop = self._options.clock, self._options.stop
+        origin = start if self._options.speed == "real" else microseconds(clock())
+        at = start
+        while not stop.is_set() and (end is None or at < end):
+            at = start + int((microseconds(clock()) - origin) * speed)
+            if end is not None:
+                at = min(at, end)
+            batch: list[Message] = []
+            while traffic.next_at <= at and len(batch) < _BATCH:
+                message = traffic.step()
+                if message is not None:
+                    batch.append(message)
+            self._publish(batch, min(at, traffic.next_at - 1) if batch else None)
+            self._tell(at)
+            if len(batch) < _BATCH:
+                ahead = min(traffic.next_at, end or traffic.next_at) - at
+                self._target.wait(min(0.5, max(0.001, ahead / SECOND / speed)))
+        return self._finish(traffic, at)
+
+    def _finish(self, traffic: Traffic, at: int) -> int:
+        """Delivers what was heard before `at` and had not been published yet."""
+        self._publish(list(traffic.drain()), at)
+        self._lost += traffic.lost_on_air
+        return at
+
+    def _publish(self, batch: list[Message], until: int | None) -> None:
+        acknowledged = self._target.acknowledged()
+        if not batch and not acknowledged and until is None:
+            return
+        self._acknowledged += len(acknowledged)
+        self._messages += self._manifest.record(batch, acknowledged, until)
+        for message in batch:
+            if not self._target.publish(message.id, message.topic, message.body):
+                return
+            self._copies += 1
+
+    def _tell(self, at: int, *, force: bool = False) -> None:
+        now = time.monotonic()
+        if force or now - self._told >= _TELL_EVERY:
+            self._told = now
+            self._options.progress(Progress(self._copies, self._total, self._acknowledged, self._phase, moment(at)))

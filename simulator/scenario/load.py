@@ -1,0 +1,125 @@
+"""Finds a scenario by name or path, reads it and checks what no single value can show."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import yaml
+
+from simulator.errors import ScenarioError
+from simulator.scenario.model import OrganisationSpec, PointSpec, Scenario
+from simulator.scenario.reader import Reader
+
+FOLDER = Path(__file__).parent.parent / "scenarios"
+_LOOKED_AT = {
+    "milesight/am300": "room",
+    "elsys/ers": "room",
+    "milesight/em400": "container",
+    "decentlab/dl-zn1": "tree",
+    "axioma/qalcosonic-w1": "meter",
+}
+_INSEE = re.compile(r"(\d{2}|2A|2B)\d{3}")
+
+
+def names() -> list[str]:
+    """The scenarios that come with the simulator."""
+    return sorted(path.stem for path in FOLDER.glob("*.yaml"))
+
+
+def load(scenario: str | Path) -> Scenario:
+    """Reads a scenario, by the name of a shipped one or by the path of a file.
+
+    Raises:
+        ScenarioError: one line: the file, the place in it and what is allowed there.
+    """
+    path = Path(scenario)
+    if path.suffix not in {".yaml", ".yml"}:
+        path = FOLDER / f"{scenario}.yaml"
+        if not path.is_file():
+            raise ScenarioError(
+                f"no scenario named {str(scenario)!r}; there are: {', '.join(names())}; or give a .yaml file"
+            )
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ScenarioError(f"{path}: cannot be read: {error.strerror}") from error
+    return parse(text, str(path))
+
+
+def parse(text: str, file: str) -> Scenario:
+    """Reads the text of a scenario; `file` names it in errors.
+
+    Raises:
+        ScenarioError: as `load`.
+    """
+    reader = Reader(file)
+    try:
+        node: object = yaml.safe_load(text)
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise ScenarioError(f"{file}: line {line}: not YAML: {error.problem}") from error
+    except yaml.YAMLError as error:
+        raise ScenarioError(f"{file}: not YAML: {error}") from error
+    scenario = reader.record(Scenario, node, "")
+    _check(scenario, reader)
+    return scenario
+
+
+def organisation_paths(root: OrganisationSpec, above: str = "") -> Iterator[tuple[str, str]]:
+    """(name, path of names from the root joined by " > ") for an organisation and all below it."""
+    path = f"{above} > {root.name}" if above else root.name
+    yield root.name, path
+    for child in root.children:
+        yield from organisation_paths(child, path)
+
+
+def _check(scenario: Scenario, reader: Reader) -> None:
+    if not scenario.gateways:
+        raise reader.error("gateways", "at least one is needed")
+    if scenario.live_interval_divisor < 1:
+        raise reader.error("live_interval_divisor", "expected 1 or more")
+    for name, rate in (
+        ("duplicate_rate", scenario.faults.duplicate_rate),
+        ("disorder_rate", scenario.faults.disorder_rate),
+        ("loss_rate", scenario.faults.loss_rate),
+    ):
+        if not 0 <= rate < 1:
+            raise reader.error(f"faults.{name}", f"expected a share from 0 to below 1, found {rate}")
+    organisations = [name for name, _ in organisation_paths(scenario.organisation)]
+    _unique(reader, "organisation", organisations)
+    _unique(reader, "gateways", [gateway.id for gateway in scenario.gateways])
+    _unique(reader, "sites", [point.name for site in scenario.sites for point in site.points])
+    _unique(
+        reader, "sites", [point.device.dev_eui or "" for site in scenario.sites for point in site.points], empty=True
+    )
+    for i, site in enumerate(scenario.sites):
+        if site.organisation not in organisations:
+            raise reader.error(
+                f"sites[{i}].organisation", f"{site.organisation!r} is not one of: {', '.join(organisations)}"
+            )
+        if not _INSEE.fullmatch(site.commune):
+            raise reader.error(f"sites[{i}].commune", f"expected an INSEE code such as '42279', found {site.commune!r}")
+        for j, point in enumerate(site.points):
+            _check_point(point, reader, f"sites[{i}].points[{j}]")
+
+
+def _check_point(point: PointSpec, reader: Reader, path: str) -> None:
+    needed = _LOOKED_AT[point.device.model]
+    given = {"room": point.room, "container": point.container, "tree": point.tree, "meter": point.meter}
+    for name, spec in given.items():
+        if name == needed and spec is None:
+            raise reader.error(path, f"a {point.device.model} needs the key {needed!r}")
+        if name != needed and spec is not None:
+            raise reader.error(f"{path}.{name}", f"a {point.device.model} looks at a {needed}, not at a {name}")
+    if point.container is not None and point.device.mounting_height is None:
+        raise reader.error(f"{path}.device", "a container needs 'mounting_height', mm from the sensor to its floor")
+
+
+def _unique(reader: Reader, path: str, values: list[str], *, empty: bool = False) -> None:
+    seen: set[str] = set()
+    for value in values:
+        if value in seen and not (empty and not value):
+            raise reader.error(path, f"{value!r} is there twice")
+        seen.add(value)

@@ -1,0 +1,86 @@
+"""Stem radius of a tree as a point dendrometer sees it: growth plus the daily pumping of water.
+
+Growth: one logistic step a year centred in mid-June (Zweifel et al., New Phytologist 2016, separate
+irreversible growth from tree water deficit in the same way). Daily shrinkage: bark gives water to the
+crown from sunrise to mid-afternoon and takes it back overnight; its size follows the sun and the leaves.
+Winter: no leaves, a few micrometres with temperature, and a marked shrinkage of frozen bark.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from simulator.noise import Smooth, seed_of
+from simulator.signals.weather import DAY, YEAR, Weather
+
+_FULL_AT = 5.5  # solar hour of the largest stem
+_LEAST_AT = 15.5  # and of the smallest
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """A tree: radial growth in a year and shrinkage on a sunny summer day, both um; evergreen or not."""
+
+    growth: float
+    shrinkage: float
+    start: float
+    evergreen: bool
+
+
+class StemRadius:
+    """The dendrometer position of one tree."""
+
+    def __init__(self, tree: Tree, weather: Weather, longitude: float, seed: int) -> None:
+        self._tree = tree
+        self._weather = weather
+        self._longitude = longitude
+        self._moisture = Smooth(seed_of(seed, "moisture"), 6 * DAY)
+        self._wet = Smooth(seed_of(seed, "wet"), 9 * 3600)
+        self._noise = Smooth(seed_of(seed, "noise"), 1800)
+        self._thirst: dict[int, float] = {}
+
+    def _leaves(self, t: float) -> float:
+        if self._tree.evergreen:
+            return 0.8
+        day = (t % YEAR) / DAY
+        out = 1.0 / (1.0 + math.exp(-(day - 110) / 6.0))
+        return out / (1.0 + math.exp((day - 300) / 7.0))
+
+    def _grown(self, t: float) -> float:
+        """Growth since 2024, um."""
+        years = t / YEAR - 54.0
+        whole = math.floor(years)
+        day = (years - whole) * 365.25
+        return self._tree.growth * (whole + 1.0 / (1.0 + math.exp(-(day - 166) / 19.0)))
+
+    def _day_thirst(self, cycle: int) -> float:
+        """How strongly the crown drew water in the cycle (from one morning maximum to the next), 0 to 1."""
+        known = self._thirst.get(cycle)
+        if known is None:
+            start = (cycle + (_FULL_AT - self._longitude / 15.0) / 24.0) * DAY
+            sun = sum(self._weather.at(start + h * 3600.0).irradiance for h in (3, 5, 7, 9)) / 4
+            warmth = max(0.0, self._weather.at(start + 9 * 3600.0).temperature - 4.0)
+            known = min(1.3, sun / 520.0 * warmth / 20.0)
+            if len(self._thirst) > 400:
+                self._thirst.clear()
+            self._thirst[cycle] = known
+        return known
+
+    def at(self, t: float) -> float:
+        """Dendrometer position, um."""
+        position = t / DAY + (self._longitude / 15.0 - _FULL_AT) / 24.0
+        cycle = math.floor(position)
+        hour = (position - cycle) * 24.0
+        down = _LEAST_AT - _FULL_AT
+        if hour < down:
+            shape = (1 - math.cos(math.pi * hour / down)) / 2
+        else:
+            shape = ((1 + math.cos(math.pi * (hour - down) / (24.0 - down))) / 2) ** 1.6
+        leaves = self._leaves(t)
+        deficit = self._tree.shrinkage * self._day_thirst(cycle) * shape * (0.06 + 0.94 * leaves)
+        outside = self._weather.at(t)
+        smoothed = 0.5 * outside.temperature + 0.5 * outside.mean_temperature
+        frost = 11.0 * max(0.0, -0.5 - smoothed)
+        swelling = (0.16 + 0.5 * leaves) * self._tree.shrinkage * self._moisture(t) + 5.0 * self._wet(t)
+        return self._tree.start + self._grown(t) - deficit - frost + swelling + 1.2 * self._noise(t)

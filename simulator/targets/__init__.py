@@ -1,0 +1,1 @@
+"""Where messages go: an MQTT broker or a file."""

@@ -1,0 +1,244 @@
+"""An MQTT 5 publisher at QoS 1 that knows what was acknowledged.
+
+One thread drives paho's loop: a publication goes out at once, PUBACKs are read when the window is full,
+every few publications, and while waiting. The window is what the broker grants (receive maximum), at
+most 1000. After a lost connection paho resends what has no PUBACK; each message has one key until then.
+"""
+
+from __future__ import annotations
+
+import secrets
+import ssl
+import threading
+import time
+from dataclasses import dataclass
+from typing import Protocol, cast
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import paho.mqtt.client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+
+from simulator.errors import TargetError
+
+_WINDOW = 1000
+_READ_EVERY = 32
+_KEEPALIVE = 30
+_CONNECT_WITHIN = 15.0
+_LONGEST_PAUSE = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerAddress:
+    """Where the broker is and how to sign in; files are PEM."""
+
+    host: str
+    port: int
+    tls: bool
+    username: str | None
+    password: str | None
+    ca: str | None
+    certificate: str | None
+    key: str | None
+
+
+def broker_address(url: str) -> BrokerAddress:
+    """Reads `mqtt://[user[:password]@]host[:port]` or `mqtts://...[?ca=FILE&cert=FILE&key=FILE]`.
+
+    Raises:
+        TargetError: naming what is wrong, without the password.
+    """
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as error:
+        raise TargetError(f"not an MQTT address: {error}; expected mqtt://host:1883 or mqtts://host:8883") from error
+    if parts.scheme not in {"mqtt", "mqtts"} or not parts.hostname or parts.path not in {"", "/"}:
+        raise TargetError("not an MQTT address; expected mqtt://[user:password@]host:1883 or mqtts://host:8883")
+    files = parse_qs(parts.query)
+    unknown = sorted(set(files) - {"ca", "cert", "key"})
+    if unknown:
+        raise TargetError(f"MQTT address: unknown option {unknown[0]!r}; allowed: ca, cert, key")
+    tls = parts.scheme == "mqtts"
+    return BrokerAddress(
+        host=parts.hostname,
+        port=port or (8883 if tls else 1883),
+        tls=tls,
+        username=unquote(parts.username) if parts.username else None,
+        password=unquote(parts.password) if parts.password else None,
+        ca=files.get("ca", [None])[0],
+        certificate=files.get("cert", [None])[0],
+        key=files.get("key", [None])[0],
+    )
+
+
+class _TlsClient(Protocol):
+    """The one method of paho's client whose annotation does not name its argument's type."""
+
+    def tls_set_context(self, context: ssl.SSLContext) -> None: ...
+
+
+def _tls(address: BrokerAddress) -> ssl.SSLContext:
+    try:
+        context = ssl.create_default_context(cafile=address.ca)
+        if address.certificate:
+            context.load_cert_chain(address.certificate, address.key)
+    except OSError as error:  # ssl.SSLError is one
+        raise TargetError(f"MQTT over TLS: {error}; check the ca, cert and key files of the address") from error
+    return context
+
+
+class MqttTarget:
+    """Publishes to a broker."""
+
+    def __init__(self, url: str, stop: threading.Event) -> None:
+        """Connects.
+
+        Raises:
+            TargetError: nobody answers, or the broker refuses.
+        """
+        self._address = broker_address(url)
+        self._stop = stop
+        self._window = _WINDOW
+        self._connected = False
+        self._refused: str | None = None
+        self._outstanding: dict[int, int] = {}
+        self._accepted: list[int] = []
+        self._since_read = 0
+        self._pause = 0.25
+        self._client = self._make_client()
+        self._connect_first()
+
+    def _make_client(self) -> mqtt.Client:
+        address = self._address
+        client = mqtt.Client(
+            CallbackAPIVersion.VERSION2,
+            client_id=f"terroir-simulator-{secrets.token_hex(4)}",
+            protocol=MQTTProtocolVersion.MQTTv5,
+        )
+        client.max_inflight_messages = 0  # the window is ours: paho's would search all messages at each PUBACK
+        client.max_queued_messages = 0
+        if address.username is not None:
+            client.username_pw_set(address.username, address.password)
+        if address.tls:
+            cast("_TlsClient", client).tls_set_context(_tls(address))
+        client.on_connect = self._on_connect
+        client.on_disconnect = self._on_disconnect
+        client.on_publish = self._on_publish
+        return client
+
+    def _on_connect(
+        self,
+        client: mqtt.Client,
+        userdata: object,
+        flags: mqtt.ConnectFlags,
+        reason: ReasonCode,
+        properties: Properties | None,
+    ) -> None:
+        del client, userdata, flags
+        if reason.is_failure:
+            self._refused = str(reason)
+            return
+        granted = getattr(properties, "ReceiveMaximum", _WINDOW)
+        self._window = min(_WINDOW, granted)
+        self._connected = True
+        self._pause = 0.25
+
+    def _on_disconnect(
+        self,
+        client: mqtt.Client,
+        userdata: object,
+        flags: mqtt.DisconnectFlags,
+        reason: ReasonCode,
+        properties: Properties | None,
+    ) -> None:
+        del client, userdata, flags, reason, properties
+        self._connected = False
+
+    def _on_publish(
+        self, client: mqtt.Client, userdata: object, mid: int, reason: ReasonCode, properties: Properties
+    ) -> None:
+        del client, userdata, properties
+        key = self._outstanding.pop(mid, None)
+        if reason.is_failure:
+            self._refused = str(reason)
+        elif key is not None:
+            self._accepted.append(key)
+
+    def _connect_first(self) -> None:
+        address = self._address
+        place = f"{address.host}:{address.port}"
+        deadline = time.monotonic() + _CONNECT_WITHIN
+        while not self._connected and not self._stop.is_set():
+            try:
+                self._client.connect(address.host, address.port, keepalive=_KEEPALIVE)
+                while not self._connected and self._refused is None and time.monotonic() < deadline:
+                    if self._client.loop(0.2) != MQTTErrorCode.MQTT_ERR_SUCCESS:
+                        break
+            except OSError as error:
+                if time.monotonic() > deadline:
+                    raise TargetError(f"no MQTT broker at {place}: {error}; start it or mend the address") from error
+                self._stop.wait(0.3)
+            if self._refused is not None:
+                raise TargetError(
+                    f"the MQTT broker at {place} refuses: {self._refused}; check user, password and rights"
+                )
+            if not self._connected and time.monotonic() > deadline:
+                raise TargetError(f"the MQTT broker at {place} does not answer; start it or mend the address")
+
+    def _service(self, seconds: float) -> None:
+        """Reads and writes what there is, for at most `seconds`, reconnecting when needed."""
+        rc = self._client.loop(seconds)
+        if self._refused is not None:
+            raise TargetError(f"the MQTT broker refuses: {self._refused}; check the rights of the user on the topics")
+        if rc != MQTTErrorCode.MQTT_ERR_SUCCESS:
+            self._connected = False
+            self._stop.wait(min(seconds, self._pause) if self._stop.is_set() else self._pause)
+            self._pause = min(_LONGEST_PAUSE, self._pause * 2)
+            try:
+                self._client.reconnect()
+            except OSError:
+                return  # nobody there yet: the next call tries again, after a longer pause
+
+    def publish(self, key: int, topic: str, body: bytes) -> bool:
+        """Sends, or waits for the window; False when asked to stop while there is no connection."""
+        while not self._connected or len(self._outstanding) >= self._window:
+            if self._stop.is_set() and not self._connected:
+                return False
+            self._service(0.5)
+        info = self._client.publish(topic, body, qos=1)
+        self._outstanding[info.mid] = key
+        if info.rc != MQTTErrorCode.MQTT_ERR_SUCCESS:
+            self._connected = False  # paho keeps the message and sends it after the reconnection
+        self._since_read += 1
+        if self._since_read >= _READ_EVERY:
+            self._since_read = 0
+            self._service(0.0)
+        return True
+
+    def wait(self, seconds: float) -> None:
+        """Lets the network work for at most `seconds`."""
+        deadline = time.monotonic() + seconds
+        while not self._stop.is_set():
+            left = deadline - time.monotonic()
+            self._service(max(0.0, min(0.25, left)))
+            if left <= 0.25:
+                return
+
+    def acknowledged(self) -> list[int]:
+        """Keys with a PUBACK since the last call."""
+        accepted, self._accepted = self._accepted, []
+        return accepted
+
+    def flush(self, seconds: float) -> int:
+        """Waits for PUBACKs; how many publications have none."""
+        deadline = time.monotonic() + seconds
+        while self._outstanding and time.monotonic() < deadline:
+            self._service(0.1)
+        return len(self._outstanding)
+
+    def close(self) -> None:
+        """Disconnects."""
+        self._client.disconnect()
+        self._client.loop(0.1)
