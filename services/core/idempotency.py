@@ -1,0 +1,30 @@
+"""What makes two deliveries of a message one: a UUID computed from what it says, the same in every process.
+
+The first 16 bytes of SHA-256; keys live in table ``seen``.
+"""
+
+from hashlib import sha256
+from uuid import UUID
+
+_CHIRPSTACK = b"chirpstack"
+_MESSAGE = b"message"
+_REJECTED = b"rejected"
+
+
+def event_key(event: str, dev_eui: str, deduplication_id: UUID) -> UUID:
+    """Key of a ChirpStack event that carries a deduplication id, however it is encoded or delivered."""
+    return _digest(_CHIRPSTACK, event.encode(), dev_eui.encode(), str(deduplication_id).encode())
+
+
+def message_key(topic: str, body: bytes) -> UUID:
+    """Key of an event without a deduplication id (log, txack): the message itself."""
+    return _digest(_MESSAGE, topic.encode(errors="replace"), body)
+
+
+def rejected_key(topic: str, body: bytes) -> UUID:
+    """Key of a message in quarantine; apart from ``message_key``, so that a replay can still be stored."""
+    return _digest(_REJECTED, topic.encode(errors="replace"), body)
+
+
+def _digest(*parts: bytes) -> UUID:
+    return UUID(bytes=sha256(b"\0".join(parts)).digest()[:16])

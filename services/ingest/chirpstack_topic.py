@@ -1,0 +1,75 @@
+"""Topics of ChirpStack's events. Their template can be changed there, so the filter is a setting here.
+
+The default is ``application/{application_id}/device/{dev_eui}/event/{event}`` (ChirpStack v4, ``[integration.mqtt]``).
+"""
+
+import re
+from dataclasses import dataclass
+from itertools import pairwise
+
+from services.core.settings import SettingError
+
+_SHARE = "$share/"
+_WILDCARDS = frozenset({"+", "{dev_eui}", "{event}", "{application_id}"})
+_DEV_EUI = re.compile(r"[0-9a-fA-F]{16}")
+
+
+@dataclass(frozen=True, slots=True)
+class EventTopic:
+    """What a topic says. ``dev_eui`` in lower case."""
+
+    dev_eui: str
+    event: str
+
+
+class TopicFilter:
+    """The setting ``mqtt_topic``: what to subscribe to, and where in a topic the DevEUI and the event stand.
+
+    A ``+`` after a level named ``device`` is the DevEUI, one after ``event`` the event; other templates name these
+    levels: ``lora/{dev_eui}/{event}``. A shared subscription (``$share/GROUP/...``) is the same filter.
+    """
+
+    def __init__(self, setting: str) -> None:
+        group, levels = _split(setting)
+        self.subscription = group + "/".join("+" if level in _WILDCARDS else level for level in levels)
+        self._fixed = {at: level for at, level in enumerate(levels) if level not in _WILDCARDS}
+        self._length = len(levels)
+        self._dev_eui = _place(setting, levels, "device", "{dev_eui}")
+        self._event = _place(setting, levels, "event", "{event}")
+
+    def parse(self, topic: str) -> EventTopic | None:
+        """What the topic says, or None when it is none of ours (a command's, another product's)."""
+        levels = topic.split("/")
+        if len(levels) != self._length or any(levels[at] != level for at, level in self._fixed.items()):
+            return None
+        dev_eui = levels[self._dev_eui]
+        if not _DEV_EUI.fullmatch(dev_eui):
+            return None
+        return EventTopic(dev_eui.lower(), levels[self._event])
+
+
+def _split(setting: str) -> tuple[str, list[str]]:
+    group, topic = "", setting
+    if setting.startswith(_SHARE):
+        name, separator, topic = setting.removeprefix(_SHARE).partition("/")
+        if not name or not separator or "+" in name or "#" in name:
+            raise SettingError(
+                "TERROIR_MQTT_TOPIC: a shared filter looks like $share/GROUP/application/+/device/+/event/+"
+            )
+        group = f"{_SHARE}{name}/"
+    levels = topic.split("/")
+    if any("#" in level or ("+" in level and level != "+") for level in levels):
+        raise SettingError("TERROIR_MQTT_TOPIC: one level per +, and no #: commands would be read as events")
+    return group, levels
+
+
+def _place(setting: str, levels: list[str], named: str, placeholder: str) -> int:
+    if placeholder in levels:
+        return levels.index(placeholder)
+    for at, (before, level) in enumerate(pairwise(levels), start=1):
+        if before == named and (level == "+" or named == "event"):
+            return at
+    raise SettingError(
+        f"TERROIR_MQTT_TOPIC: {setting} does not say where {placeholder} stands;"
+        " write application/+/device/+/event/+ or name the levels: lora/{dev_eui}/{event}"
+    )
