@@ -3,11 +3,11 @@
 One well mixed zone, integrated in steps of ten minutes over blocks of a week with a run-up of four days
 (the thermal memory is under a day, so a block does not depend on where the integration began).
 
-- CO2: dC/dt = G n / V - a (C - C_out), G = 18 L/h for a seated adult and 13 L/h for a child (Persily and
+- CO2: dC/dt = G n / V - a (C - C_out), G = 18 L/h for a seated adult and 11 L/h for a child (Persily and
   de Jonge, Indoor Air 2017), solved exactly within a step.
 - Temperature: losses to the outside, 70 W per person, sun through the windows, and a heating that holds
   the set point in working hours, starts two hours ahead and falls back at night.
-- Humidity: vapour balance with 45 g/h per person and the same air changes.
+- Humidity: vapour balance with 45 g/h per adult and 33 g/h per child, half of which walls and books take up.
 - Particles: the outdoor background (season, rush hours, evening wood fires held down by calm cold air),
   half of which comes in, plus what people stir up.
 """
@@ -19,7 +19,7 @@ from array import array
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from simulator.noise import Smooth, seed_of, unit
+from simulator.noise import Smooth, normal, seed_of, unit
 from simulator.signals.calendar import day_start, is_public_holiday, local_day, weekday
 from simulator.signals.occupancy import people
 from simulator.signals.weather import Weather, saturation
@@ -92,6 +92,8 @@ class RoomAir:
         self._weather = weather
         self._particles = particles
         self._seed = seed
+        self._set_point = room.set_point + 0.6 * normal(seed_of(seed, "set point"), 0)
+        self._draught = Smooth(seed_of(seed, "draught"), 5 * 3600)
         self._unit_temperature = Smooth(seed_of(seed, "temperature"), 1500)
         self._unit_humidity = Smooth(seed_of(seed, "humidity"), 1800)
         self._unit_co2 = Smooth(seed_of(seed, "co2"), 900)
@@ -101,7 +103,7 @@ class RoomAir:
     def _wanted(self, hour: float, working: bool) -> float:
         first, last = (8.0, 21.5) if self._room.kind in {"gym", "hall"} else (6.0, 17.5)
         occupied = (working or self._room.kind in {"gym", "hall", "library"}) and first <= hour < last
-        return self._room.set_point if occupied else self._room.set_point - 3.3
+        return self._set_point if occupied else self._set_point - 3.2
 
     def _integrate(self, index: int) -> _Block:
         room, weather = self._room, self._weather
@@ -111,8 +113,9 @@ class RoomAir:
         co2, vapour = 430.0, outside.vapour
         temperature = max(outside.mean_temperature + 3.0, room.set_point - 2.5)
         columns = _Block(start, array("d"), array("d"), array("d"), array("d"))
-        generation = (0.013 if self._child else 0.018) / room.volume * 1e6
-        warming = 70.0 / (room.volume * 48.0)  # K/h for one person: 48 Wh/K of quick mass per m3
+        generation = (0.011 if self._child else 0.018) / room.volume * 1e6
+        moisture = 16.0 if self._child else 22.0
+        warming = 70.0 / (room.volume * 26.0)  # K/h for one person: 26 Wh/K of quick mass per m3
         hours = STEP / 3600.0
         ordinal, midnight = -1, 0.0
         working = False
@@ -137,13 +140,13 @@ class RoomAir:
             outdoor_co2 = 428.0 + 14.0 / (0.4 + 0.5 * outside.wind)
             keep = math.exp(-changes * hours)
             co2 = co2 * keep + (outdoor_co2 + generation * present / changes) * (1 - keep)
-            vapour = vapour * keep + (outside.vapour + 45.0 * present / room.volume / changes) * (1 - keep)
+            vapour = vapour * keep + (outside.vapour + moisture * present / room.volume / changes) * (1 - keep)
             vapour = min(vapour, 0.92 * saturation(temperature))
-            drift = (outside.temperature - temperature) * (0.028 + 0.022 * max(0.0, changes - 0.22))
-            drift += warming * present + 0.00055 * outside.irradiance
+            drift = (outside.temperature - temperature) * (0.019 + 0.016 * max(0.0, changes - 0.22))
+            drift += warming * present + 0.00042 * outside.irradiance
             if outside.mean_temperature < _HEATING_BELOW:
                 wanted = self._wanted(hour, working)
-                drift += max(0.0, min(1.6, 2.2 * (wanted - temperature) + 0.02 * (wanted - outside.temperature)))
+                drift += max(0.0, min(1.6, 1.5 * (wanted - temperature) + 0.012 * (wanted - outside.temperature)))
             temperature += drift * hours
             t += STEP
         return columns
@@ -157,7 +160,12 @@ class RoomAir:
         place = (t - block.start) / STEP
         i = min(int(place), _SLOTS - 1)
         f = place - i
-        temperature = block.temperature[i] * (1 - f) + block.temperature[i + 1] * f + 0.05 * self._unit_temperature(t)
+        temperature = (
+            block.temperature[i] * (1 - f)
+            + block.temperature[i + 1] * f
+            + 0.22 * self._draught(t)
+            + 0.05 * self._unit_temperature(t)
+        )
         vapour = block.vapour[i] * (1 - f) + block.vapour[i + 1] * f
         humidity = 100.0 * vapour / saturation(temperature) + 0.4 * self._unit_humidity(t)
         co2 = block.co2[i] * (1 - f) + block.co2[i + 1] * f

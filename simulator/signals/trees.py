@@ -48,8 +48,8 @@ class StemRadius:
         return out / (1.0 + math.exp((day - 300) / 7.0))
 
     def _grown(self, t: float) -> float:
-        """Growth since 2024, um."""
-        years = t / YEAR - 54.0
+        """Growth since 2025, um."""
+        years = t / YEAR - 55.0
         whole = math.floor(years)
         day = (years - whole) * 365.25
         return self._tree.growth * (whole + 1.0 / (1.0 + math.exp(-(day - 166) / 19.0)))
@@ -81,6 +81,7 @@ class StemRadius:
         deficit = self._tree.shrinkage * self._day_thirst(cycle) * shape * (0.06 + 0.94 * leaves)
         outside = self._weather.at(t)
         smoothed = 0.5 * outside.temperature + 0.5 * outside.mean_temperature
+        warmth = 0.9 * min(0.0, outside.temperature - 12.0)
         frost = 11.0 * max(0.0, -0.5 - smoothed)
-        swelling = (0.16 + 0.5 * leaves) * self._tree.shrinkage * self._moisture(t) + 5.0 * self._wet(t)
-        return self._tree.start + self._grown(t) - deficit - frost + swelling + 1.2 * self._noise(t)
+        swelling = (0.10 + 0.22 * leaves) * self._tree.shrinkage * self._moisture(t) + 5.0 * self._wet(t)
+        return self._tree.start + self._grown(t) - deficit + warmth - frost + swelling + 1.2 * self._noise(t)
