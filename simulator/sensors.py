@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import blake2b
+from itertools import pairwise
 
 from simulator.encoders.axioma import HOURLY_RECORDS, W1
 from simulator.encoders.decentlab import Zn1
@@ -35,6 +36,8 @@ _LIFE_SECONDS = {
     "decentlab/dl-zn1": 7 * 365 * 86400,
     "axioma/qalcosonic-w1": 14 * 365 * 86400,
 }
+# The meter calls it a leak when every hour of a day draws at least so much.
+_LEAK_HOURS, _LEAK_LITRES = 24, 8
 # (seconds since 1970, seconds since the report before) -> payload
 Sampler = Callable[[float, float], Payload]
 
@@ -101,7 +104,7 @@ def _sampler(
         return _zn1(StemRadius(_tree(point.tree), weather, site.longitude, seed), point, dev_eui, seed)
     if point.meter is not None:
         fitted = point.device.installed_at.timestamp()
-        return _w1(WaterVolume(_meter(point.meter, fitted), seed))
+        return _w1(WaterVolume(_meter(point.meter, fitted), seed), point, seed)
     raise AssertionError(f"the scenario reader let {point.name!r} through without anything to look at")
 
 
@@ -143,6 +146,7 @@ def _am300(room: RoomAir, point: PointSpec, seed: int) -> Sampler:
             motion=air.people > 0 and unit(seed, int(t)) < 0.93,
             light_level=sum(air.light > level for level in levels),
             co2=air.co2,
+            tvoc_index=air.tvoc_index,
             pressure=air.pressure,
             pm2_5=air.pm2_5 if particles else None,
             pm10=air.pm10 if particles else None,
@@ -194,12 +198,17 @@ def _zn1(stem: StemRadius, point: PointSpec, dev_eui: str, seed: int) -> Sampler
     return sample
 
 
-def _w1(volume: WaterVolume) -> Sampler:
+def _w1(volume: WaterVolume, point: PointSpec, seed: int) -> Sampler:
+    installed = point.device.installed_at.timestamp()
+
     def sample(t: float, since: float) -> Payload:
         del since
         now = int(t)
-        first = now - now % 3600 - 3600 * (HOURLY_RECORDS - 1)
-        hourly = tuple(int(volume.litres(first + 3600 * i)) for i in range(HOURLY_RECORDS))
-        return W1(now, 0, int(volume.litres(now)), first, hourly).encode()
+        first = now - now % 3600 - 3600 * _LEAK_HOURS
+        hourly = tuple(int(volume.litres(first + 3600 * i)) for i in range(_LEAK_HOURS + 1))
+        leaking = all(later - earlier >= _LEAK_LITRES for earlier, later in pairwise(hourly))
+        weak = battery("axioma/qalcosonic-w1", seed, t - installed) < 0.1
+        logged = first + 3600 * (_LEAK_HOURS + 1 - HOURLY_RECORDS)
+        return W1(now, weak, leaking, int(volume.litres(now)), logged, hourly[-HOURLY_RECORDS:]).encode()
 
     return sample

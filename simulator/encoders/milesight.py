@@ -14,13 +14,14 @@ F_PORT = 85
 
 @dataclass(frozen=True, slots=True)
 class Am300:
-    """One report of an AM307 / AM308: Cel, %RH, PIR, light level 0-5, ppm, hPa, ug/m3, battery %."""
+    """One report of an AM307 / AM308: Cel, %RH, PIR, light level 0-5, ppm, IAQ index, hPa, ug/m3, battery %."""
 
     temperature: float
     humidity: float
     motion: bool
     light_level: int
     co2: float
+    tvoc_index: float
     pressure: float
     pm2_5: float | None = None
     pm10: float | None = None
@@ -32,12 +33,13 @@ class Am300:
         humidity = nearest(self.humidity, 0.5, 0, 200)
         co2 = nearest(self.co2, 1, 0, 65535)
         pressure = nearest(self.pressure, 0.1, 0, 65535)
-        data = b"\x03\x67%b\x04\x68%c\x05\x00%c\x06\xcb%c\x07\x7d%b\x09\x73%b" % (
+        data = b"\x03\x67%b\x04\x68%c\x05\x00%c\x06\xcb%c\x07\x7d%b\x08\x7d%b\x09\x73%b" % (
             temperature.to_bytes(2, "little"),
             humidity,
             self.motion,
             self.light_level,
             co2.to_bytes(2, "little"),
+            nearest(self.tvoc_index, 0.01, 0, 65535).to_bytes(2, "little"),
             pressure.to_bytes(2, "little"),
         )
         truths = [
@@ -46,6 +48,7 @@ class Am300:
             Truth("motion", float(self.motion), 0.0),
             Truth("light_level", float(self.light_level), 0.0),
             Truth("co2", self.co2, 1.0),
+            Truth("tvoc_index", self.tvoc_index, 0.01),
             Truth("air_pressure", self.pressure, 0.1),
         ]
         if self.pm2_5 is not None:

@@ -48,6 +48,7 @@ class Air(NamedTuple):
     temperature: float  # Cel
     relative_humidity: float  # %
     co2: float  # ppm
+    tvoc_index: float  # 1 clean to 5, as makers rate indoor air
     people: float
     light: float  # lx
     pressure: float  # hPa
@@ -178,6 +179,7 @@ class RoomAir:
             temperature,
             min(99.0, max(5.0, humidity)),
             max(400.0, co2 * (1.0 + 0.008 * self._unit_co2(t))),
+            min(5.0, max(0.3, 0.9 + 0.00085 * (co2 - 430.0) + 0.12 * self._draught(t))),
             present,
             daylight + (320.0 if present > 0 else 0.0),
             self._weather.pressure(t),

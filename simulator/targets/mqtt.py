@@ -27,6 +27,7 @@ _READ_EVERY = 32
 _KEEPALIVE = 30
 _CONNECT_WITHIN = 15.0
 _LONGEST_PAUSE = 5.0
+_PAUSE_WHILE_STOPPING = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,8 +195,10 @@ class MqttTarget:
             raise TargetError(f"the MQTT broker refuses: {self._refused}; check the rights of the user on the topics")
         if rc != MQTTErrorCode.MQTT_ERR_SUCCESS:
             self._connected = False
-            self._stop.wait(min(seconds, self._pause) if self._stop.is_set() else self._pause)
-            self._pause = min(_LONGEST_PAUSE, self._pause * 2)
+            if not self._stop.wait(self._pause):
+                self._pause = min(_LONGEST_PAUSE, self._pause * 2)
+            else:
+                time.sleep(_PAUSE_WHILE_STOPPING)
             try:
                 self._client.reconnect()
             except OSError:
@@ -208,6 +211,9 @@ class MqttTarget:
                 return False
             self._service(0.5)
         info = self._client.publish(topic, body, qos=1)
+        while info.rc == MQTTErrorCode.MQTT_ERR_QUEUE_SIZE:  # its packet identifier still waits for a PUBACK
+            self._service(0.5)
+            info = self._client.publish(topic, body, qos=1)
         self._outstanding[info.mid] = key
         if info.rc != MQTTErrorCode.MQTT_ERR_SUCCESS:
             self._connected = False  # paho keeps the message and sends it after the reconnection
