@@ -44,9 +44,9 @@ class SentFrame(NamedTuple):
 
 
 class SentEvent(NamedTuple):
-    """A message that is no frame. `digest`: SHA-256 of its body, hexadecimal."""
+    """A message that is no frame. `digest`: SHA-256 of its body."""
 
-    digest: str
+    digest: bytes
     message: int
     dev_eui: str
     event: str
@@ -56,7 +56,7 @@ class SentEvent(NamedTuple):
 class SentBody(NamedTuple):
     """Any message, by what was sent."""
 
-    digest: str
+    digest: bytes
     topic: str
     message: int
     acknowledged: bool

@@ -41,7 +41,7 @@ class StoredFrame(NamedTuple):
 class StoredEvent(NamedTuple):
     """A row of `device_event`."""
 
-    digest: str
+    digest: bytes
     dev_eui: str
     event: str
     received_at: datetime
@@ -50,7 +50,7 @@ class StoredEvent(NamedTuple):
 class Quarantined(NamedTuple):
     """A row of `quarantine`."""
 
-    digest: str
+    digest: bytes
     topic: str
     id: int
     reason: str

@@ -31,7 +31,7 @@ MANIFEST = """
 CREATE TABLE manifest (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE message (
     id INTEGER PRIMARY KEY, topic TEXT NOT NULL, event TEXT NOT NULL, dev_eui TEXT NOT NULL, deduplication_id TEXT,
-    body_sha256 TEXT NOT NULL, time INTEGER NOT NULL, dev_addr TEXT, f_cnt INTEGER, f_port INTEGER, payload BLOB,
+    body_sha256 BLOB NOT NULL, time INTEGER NOT NULL, dev_addr TEXT, f_cnt INTEGER, f_port INTEGER, payload BLOB,
     gateways INTEGER, copies INTEGER NOT NULL, acknowledged INTEGER NOT NULL, expect TEXT NOT NULL,
     declared INTEGER NOT NULL, fault TEXT
 );
@@ -97,7 +97,7 @@ class World:
                 event,
                 dev_eui,
                 str(UUID(int=number)) if event == "up" and expect != "quarantined" else None,
-                hashlib.sha256(body).hexdigest(),
+                hashlib.sha256(body).digest(),
                 microseconds(moment(number)),
                 "01a2b3c4",
                 number if f_cnt is None else f_cnt,

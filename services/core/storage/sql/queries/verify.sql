@@ -31,15 +31,15 @@ ORDER BY dev_eui, dev_addr, f_cnt;
 
 -- name: device_events
 -- Every stored event that is no frame, by what was received, in order of its digest.
-SELECT encode(sha256(body), 'hex') AS digest, dev_eui, event, received_at
+SELECT sha256(body) AS digest, dev_eui, event, received_at
 FROM device_event
-ORDER BY sha256(body);
+ORDER BY digest;
 
 -- name: quarantined
 -- Every message in quarantine, in order of the digest of what was received and of its topic.
-SELECT encode(sha256(body), 'hex') AS digest, topic, id, reason, detail
+SELECT sha256(body) AS digest, topic, id, reason, detail
 FROM quarantine
-ORDER BY sha256(body), topic COLLATE "C";
+ORDER BY digest, quarantine.topic COLLATE "C";
 
 -- name: readings
 -- Every reading with the device it stands for and the frame that said so, in order of device, quantity, channel and time.
