@@ -44,7 +44,7 @@ def write(connection: Connection[TupleRow], *touched: Touch) -> int:
 
 def take_ids(reader: Connection[TupleRow], consumer: str = "test", **bounds: int) -> list[int]:
     with reader.transaction():
-        return [batch.id for batch in changes.take(reader, consumer, **bounds)]
+        return [batch.id for batch in changes.take(reader, consumer, **bounds).batches]
 
 
 def test_a_batch_comes_as_it_was_written(database: str, reader: Connection[TupleRow]) -> None:
@@ -52,7 +52,7 @@ def test_a_batch_comes_as_it_was_written(database: str, reader: Connection[Tuple
     with writer(database) as one:
         number = write(one, *touched)
     with reader.transaction():
-        (batch,) = changes.take(reader, "test")
+        (batch,) = changes.take(reader, "test").batches
     assert (batch.id, batch.kind, batch.committed_at) == (number, "ingest", NOW)
     assert (batch.first_uplink, batch.last_uplink) == (None, None)
     assert batch.touched == touched
@@ -96,7 +96,7 @@ def test_a_consumer_that_fails_gets_the_same_again(database: str, reader: Connec
     with writer(database) as one:
         number = write(one)
     with reader.transaction(force_rollback=True):
-        assert len(changes.take(reader, "test")) == 1
+        assert len(changes.take(reader, "test").batches) == 1
     assert take_ids(reader) == [number]
     assert take_ids(reader) == []
 
@@ -133,6 +133,18 @@ def test_what_is_taken_at_once_is_bounded(database: str, reader: Connection[Tupl
     assert take_ids(reader, budget=149) == numbers[1:3]
     assert take_ids(reader, batches=2) == numbers[3:5]
     assert take_ids(reader) == numbers[5:]
+
+
+@pytest.mark.parametrize("bounds", [{"budget": 1}, {"batches": 1}])
+def test_one_knows_whether_there_is_more(database: str, reader: Connection[TupleRow], bounds: dict[str, int]) -> None:
+    with writer(database) as one:
+        for _ in range(2):
+            write(one, Touch(1, NOW, NOW))
+    with reader.transaction(force_rollback=True):
+        assert changes.take(reader, "test", **bounds).more
+    with reader.transaction():
+        assert not changes.take(reader, "test").more
+        assert not changes.take(reader, "test").more
 
 
 def test_lag_counts_what_waits_for_a_running_transaction_too(database: str, reader: Connection[TupleRow]) -> None:

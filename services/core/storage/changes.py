@@ -44,6 +44,14 @@ class Batch:
 
 
 @dataclass(frozen=True, slots=True)
+class Taken:
+    """Batches in their order; ``more``: there are others behind them already."""
+
+    batches: tuple[Batch, ...]
+    more: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Lag:
     """What a consumer has not read: how many batches (``COUNTED`` at most), and when the oldest was committed."""
 
@@ -52,9 +60,7 @@ class Lag:
     oldest: datetime | None
 
 
-def take(
-    connection: Connection[TupleRow], consumer: str, *, batches: int = 500, budget: int = 500_000
-) -> tuple[Batch, ...]:
+def take(connection: Connection[TupleRow], consumer: str, *, batches: int = 500, budget: int = 500_000) -> Taken:
     """The next batches for ``consumer``, which counts them as read when the current transaction commits.
 
     At most ``batches``, and no more than ``budget`` of work (hours touched, summed over series), but one at least
@@ -71,11 +77,12 @@ def take(
     rows = connection.execute(
         sql["next_batches"], {"xid": cursor[0], "id": cursor[1], "batches": batches, "budget": budget}
     ).fetchall()
-    taken = tuple(_batch(row) for row in rows)
-    if taken:
-        last = {"consumer": consumer, "xid": str(taken[-1].xid), "id": taken[-1].id}
-        connection.execute(sql["move_cursor"], last)
-    return taken
+    taken = tuple(_batch(row[1:]) for row in rows)
+    if not taken:
+        return Taken((), False)
+    last = {"consumer": consumer, "xid": str(taken[-1].xid), "id": taken[-1].id}
+    connection.execute(sql["move_cursor"], last)
+    return Taken(taken, more=rows[-1][0] or len(rows) == batches)
 
 
 def forget(connection: Connection[TupleRow], consumer: str) -> None:

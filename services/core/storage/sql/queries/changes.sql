@@ -20,14 +20,19 @@ WITH candidate AS MATERIALIZED (
     ORDER BY xid, id
     LIMIT %(batches)s::integer
 ), weighed AS (
-    SELECT c.*, sum(w.work) OVER (ORDER BY c.xid, c.id) AS work, row_number() OVER (ORDER BY c.xid, c.id) AS place
+    SELECT
+        c.*,
+        sum(w.work) OVER in_order AS work,
+        row_number() OVER in_order AS place,
+        lead(true, 1, false) OVER in_order AS followed
     FROM candidate c
     CROSS JOIN LATERAL (
         SELECT coalesce(sum(1 + ceil(extract(epoch FROM t.to_at - t.from_at) / 3600)), 0) AS work
         FROM unnest(c.from_at, c.to_at) AS t (from_at, to_at)
     ) AS w
+    WINDOW in_order AS (ORDER BY c.xid, c.id)
 )
-SELECT xid::text, id, kind, committed_at, first_uplink, last_uplink, series, from_at, to_at
+SELECT followed, xid::text, id, kind, committed_at, first_uplink, last_uplink, series, from_at, to_at
 FROM weighed
 WHERE place = 1 OR work <= %(budget)s::numeric
 ORDER BY weighed.xid, id;

@@ -1,0 +1,26 @@
+"""The rollups by hour and day, kept up with the feed on servers that do not keep them themselves."""
+
+from datetime import timedelta
+
+from services.core.storage import changes, rollups
+from services.worker.job import Context, Job, Progress
+
+CONSUMER = "rollups"
+
+
+def step(context: Context) -> Progress:
+    """Compute anew what the next changes touched; they count as read in the same transaction."""
+    connection = context.connection
+    with connection.transaction():
+        if not rollups.kept_by_worker(connection):
+            changes.forget(connection, CONSUMER)
+            return Progress.NOT_NEEDED
+        taken = changes.take(connection, CONSUMER)
+        rollups.recompute(connection, (touch for batch in taken.batches for touch in batch.touched))
+    if taken.more:
+        return Progress.MORE
+    return Progress.DONE if taken.batches else Progress.IDLE
+
+
+# Busy servers commit many batches a second, most of them touching the same hour: a second of rest lets them gather.
+ROLLUPS = Job("rollups", step, channels=frozenset({changes.CHANNEL}), rest=timedelta(seconds=1))

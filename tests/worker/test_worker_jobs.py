@@ -1,0 +1,134 @@
+"""The jobs at work: rollups follow the feed, what has served is forgotten."""
+
+import threading
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from psycopg import Connection
+from psycopg.rows import TupleRow
+from pydantic import SecretStr
+
+from services.core.settings import Settings
+from services.core.storage import changes
+from services.core.storage.connect import connect
+from services.worker import pruning, rollups
+from services.worker.job import Context, Progress
+from services.worker.jobs import JOBS
+from services.worker.run import run
+
+NOW = datetime(2026, 6, 15, 12, tzinfo=UTC)
+BATCH = """
+INSERT INTO batch (kind, committed_at, series, from_at, to_at)
+VALUES ('ingest', %s, '{1}', ARRAY[%s]::timestamptz[], ARRAY[%s]::timestamptz[])
+"""
+
+
+@pytest.fixture
+def context(database: str) -> Iterator[Context]:
+    with connect(database, role="terroir_service", autocommit=True) as connection:
+        yield Context(connection, lambda: NOW, Settings(database_url=SecretStr(database)))
+
+
+def write(connection: Connection[TupleRow], measured_at: datetime, value: float) -> None:
+    with connection.transaction():
+        connection.execute(
+            "INSERT INTO reading (measured_at, value, uplink, series, flags) VALUES (%s, %s, 1, 1, 0)",
+            (measured_at, value),
+        )
+        connection.execute(BATCH, (NOW, measured_at, measured_at))
+        connection.execute("NOTIFY terroir_batch")
+
+
+def count(connection: Connection[TupleRow], table: str) -> int:
+    row = connection.execute(f"SELECT count(*) FROM {table}".encode()).fetchone()
+    assert row is not None
+    number: int = row[0]
+    return number
+
+
+def test_rollups_follow_the_feed(context: Context) -> None:
+    assert rollups.step(context) is Progress.IDLE
+    write(context.connection, NOW, 2)
+    write(context.connection, NOW + timedelta(minutes=1), 5)
+    assert rollups.step(context) is Progress.DONE
+    assert rollups.step(context) is Progress.IDLE
+    for table in ("reading_hour", "reading_day"):
+        row = context.connection.execute(f"SELECT n, sum, increase FROM {table}".encode()).fetchone()
+        assert row == (2, 7, 3)
+
+
+def test_rollups_are_not_needed_where_the_server_keeps_them(context: Context) -> None:
+    write(context.connection, NOW, 2)
+    rollups.step(context)
+    # What a server with continuous aggregates has under that name is a view.
+    context.connection.execute("RESET ROLE")
+    context.connection.execute("DROP VIEW reading_hour_visible, reading_day_visible")
+    context.connection.execute("DROP TABLE reading_hour")
+    context.connection.execute("CREATE VIEW reading_hour AS SELECT 1 AS series")
+    context.connection.execute("SET ROLE terroir_service")
+    write(context.connection, NOW + timedelta(minutes=1), 5)
+    assert rollups.step(context) is Progress.NOT_NEEDED
+    assert changes.lag(context.connection) == (), "a cursor that nobody moves would keep the feed for ever"
+
+
+def test_old_keys_are_forgotten_and_younger_ones_kept(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pruning, "ROWS", 40)
+    limit = NOW - context.settings.seen_retention
+    for age, keys in ((timedelta(seconds=-1), 100), (timedelta(0), 3), (timedelta(days=30), 2)):
+        context.connection.execute(
+            "INSERT INTO seen SELECT gen_random_uuid(), %s FROM generate_series(1, %s)", (limit + age, keys)
+        )
+    results = [pruning.step(context) for _ in range(4)]
+    assert results == [Progress.MORE, Progress.MORE, Progress.DONE, Progress.IDLE]
+    assert count(context.connection, "seen") == 5
+
+
+def test_old_changes_stay_until_every_consumer_has_read_them(context: Context) -> None:
+    connection = context.connection
+    limit = NOW - context.settings.batch_retention
+    for age in (timedelta(days=-2), timedelta(days=-1), timedelta(0)):
+        connection.execute(BATCH, (limit + age, NOW, NOW))
+    with connection.transaction():
+        assert len(changes.take(connection, "quick").batches) == 3
+        assert len(changes.take(connection, "slow", batches=1).batches) == 1
+    assert pruning.step(context) is Progress.DONE
+    assert count(connection, "batch") == 2
+    assert pruning.step(context) is Progress.IDLE
+    with connection.transaction():
+        assert len(changes.take(connection, "slow").batches) == 2
+    assert pruning.step(context) is Progress.DONE
+    assert count(connection, "batch") == 1, "the youngest is not old enough"
+
+
+def test_a_young_change_does_not_keep_older_ones_behind_it(context: Context) -> None:
+    limit = NOW - context.settings.batch_retention
+    for committed_at in (NOW, limit - timedelta(days=1)):
+        context.connection.execute(BATCH, (committed_at, NOW, NOW))
+    assert pruning.step(context) is Progress.DONE
+    assert context.connection.execute("SELECT committed_at FROM batch").fetchall() == [(NOW,)]
+
+
+def test_the_whole_worker_keeps_up_with_what_is_written(database: str) -> None:
+    stop = threading.Event()
+    settings = Settings(database_url=SecretStr(database), worker_interval=timedelta(hours=1))
+    thread = threading.Thread(target=run, args=(settings, lambda: NOW, stop))
+    thread.start()
+    try:
+        with connect(database, role="terroir_service", autocommit=True) as connection:
+            deadline = time.monotonic() + 60
+            for minute in range(3):
+                write(connection, NOW + timedelta(minutes=minute), minute)
+                while connection.execute("SELECT n FROM reading_day").fetchone() != (minute + 1,):
+                    assert time.monotonic() < deadline
+                    time.sleep(0.02)
+    finally:
+        stop.set()
+        thread.join(60)
+    assert not thread.is_alive()
+
+
+def test_jobs_have_names_of_their_own() -> None:
+    names = [job.name for job in JOBS]
+    assert len(set(names)) == len(names)
