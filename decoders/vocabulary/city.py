@@ -7,7 +7,11 @@ COUNTER_MAX = 4294967295
 
 
 def _counts(
-    code: str, labels: tuple[str, str], use: Use = Use.DECODED, origin: str = "terroir"
+    code: str,
+    labels: tuple[str, str],
+    use: Use = Use.DECODED,
+    origin: str = "terroir",
+    total_use: Use | None = None,
 ) -> tuple[Quantity, Quantity]:
     """A count as a running total and as occurrences since the last report."""
     french, english = labels
@@ -21,7 +25,7 @@ def _counts(
             kind=Kind.COUNTER,
             senml="count",
             un_cefact="C62",
-            use=use,
+            use=total_use or use,
             origin=origin,
         ),
         q(
@@ -44,7 +48,7 @@ TRAFFIC = "Smart Data Models, TrafficFlowObserved (intensity, vehicleType)"
 CITY = (
     *_counts("people_in", ("Entrées", "People in")),
     *_counts("people_out", ("Sorties", "People out")),
-    *_counts("vehicle_count", ("Véhicules", "Vehicles"), Use.OPEN, TRAFFIC),
+    *_counts("vehicle_count", ("Véhicules", "Vehicles"), Use.OPEN, TRAFFIC, Use.DECODED),
     *_counts("bicycle_count", ("Vélos", "Bicycles"), Use.OPEN, TRAFFIC),
     q(
         "people_present",
@@ -98,6 +102,16 @@ CITY = (
     ),
     state("occupied", ("Présence", "Occupied"), origin="ELSYS payload (occupancy)"),
     state("parking_occupied", ("Place occupée", "Parking space occupied"), sdm="status"),
+    q(
+        "previous_state_duration",
+        "s",
+        "s",
+        (0, 86400),
+        ("Durée de l'état précédent", "Duration of the state before"),
+        senml="s",
+        un_cefact="SEC",
+        origin="Nwave NPS405 (previous state duration)",
+    ),
     state("door_open", ("Porte ouverte", "Door open"), ttn="action.contactState"),
     state("tamper", ("Ouverture du boîtier", "Tamper")),
     state("digital_input", ("Entrée logique", "Digital input"), origin="ELSYS payload (digital inputs)"),
@@ -116,6 +130,16 @@ CITY = (
         un_cefact="P1",
         use=Use.DERIVED,
         origin="Smart Data Models, WasteContainer (fillingLevel); from distance and mounting height",
+    ),
+    q(
+        "wire_frequency",
+        "Hz",
+        "Hz",
+        (0, 100000),
+        ("Fréquence de la corde vibrante", "Vibrating wire frequency"),
+        senml="Hz",
+        un_cefact="HTZ",
+        origin="decentlab-decoders, DL-DWS",
     ),
     q("weight", "g", "g", (-1e7, 1e8), ("Poids", "Weight"), senml="g", un_cefact="GRM"),
     q(
