@@ -47,17 +47,22 @@ class Apt:
             source = f"deb [signed-by={keyring}] {mirror} {self.suite} main\n"
             (self.folder / "sources.list").write_text(source, encoding="utf-8")
             try:
-                self._run("update", "-o", "APT::Update::Error-Mode=any")
+                self._run("apt-get", "update", "-o", "APT::Update::Error-Mode=any")
             except AptFailed as error:
                 failures.append(str(error))
             else:
                 return
         raise AptFailed("\n".join(failures) or "apt has no Debian mirror configured (see /etc/apt/sources.list)")
 
-    def closure(self, packages: Sequence[str]) -> list[str]:
-        """The packages and all they depend on, as apt solves it for a machine with nothing installed."""
-        shown = self._run("install", "--print-uris", "--yes", "--no-install-recommends", *packages)
-        return re.findall(r"^'[^']+' ([^_\s]+)_\S+\.deb ", shown, re.MULTILINE)
+    def closure(self, packages: Sequence[str]) -> dict[str, str]:
+        """These packages and all they depend on, as apt solves it for a machine with nothing installed.
+
+        Names with the archive's section (`libs`, `perl`, `admin`, ...).
+        """
+        shown = self._run("apt-get", "install", "--print-uris", "--yes", "--no-install-recommends", *packages)
+        names: list[str] = re.findall(r"^'[^']+' ([^_\s]+)_\S+\.deb ", shown, re.MULTILINE)
+        records = self._run("apt-cache", "show", "--no-all-versions", *names)
+        return dict(re.findall(r"^Package: (\S+)$.*?^Section: (\S+)$", records, re.MULTILINE | re.DOTALL))
 
     def unpack(self, packages: Sequence[str], root: Path) -> None:
         """Download these packages, no others, and unpack them below `root`."""
@@ -65,10 +70,10 @@ class Apt:
         shutil.rmtree(downloads, ignore_errors=True)
         downloads.mkdir()
         self.report(f"downloading {len(packages)} Debian packages")
-        self._run("download", *packages, cwd=downloads)
+        self._run("apt-get", "download", *packages, cwd=downloads)
         root.mkdir(parents=True, exist_ok=True)
         for package in sorted(downloads.glob("*.deb")):
-            _run(["dpkg-deb", "--extract", package, root], env=None, cwd=None)
+            _run(["dpkg-deb", "--extract", package, root])
         shutil.rmtree(downloads)
 
     def _require_debian(self) -> None:
@@ -78,7 +83,7 @@ class Apt:
 
     def _write_configuration(self) -> None:
         """The machine's settings for reaching its mirror, and nothing of its hooks or extra indexes."""
-        shown = _run(["apt-config", "dump"], env=None, cwd=None)
+        shown = _run(["apt-config", "dump"])
         kept = [
             line
             for line in shown.splitlines()
@@ -108,9 +113,9 @@ class Apt:
         lines = (*kept, *(f'{name} "{value}";' for name, value in own.items()))
         configuration.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
-    def _run(self, *arguments: str, cwd: Path | None = None) -> str:
+    def _run(self, program: str, *arguments: str, cwd: Path | None = None) -> str:
         environment = {**os.environ, "APT_CONFIG": str(self.folder / "apt.conf"), "LC_ALL": "C"}
-        return _run(["apt-get", "--quiet", *arguments], env=environment, cwd=cwd)
+        return _run([program, "--quiet", *arguments], env=environment, cwd=cwd)
 
 
 def _debian_mirrors() -> Iterator[str]:

@@ -6,6 +6,7 @@ the unpacked tree first.
 """
 
 import os
+import platform
 import re
 import shutil
 import subprocess
@@ -18,8 +19,10 @@ from services.demo.apt import Apt, AptFailed
 from services.demo.cache import cache_folder, made_once
 
 SUITE = "trixie"
-# Loaded by nothing we run: compilers for PostgreSQL's just-in-time code, Perl, scripts, translations.
-_UNUSED = re.compile(r"lib(llvm|perl|z3).*|.*-(perl|bin|l10n|common|dev|modules(-.*)?)")
+# Raise it when trees are made differently from those in people's caches.
+_RECIPE = 1
+# Libraries that nothing we run loads: PostgreSQL's just-in-time compiler, and Perl.
+_UNUSED = re.compile(r"lib(llvm|z3|perl).*")
 
 
 @dataclass(frozen=True)
@@ -39,12 +42,13 @@ def unpacked(software: Software, report: Callable[[str], None]) -> Path:
         apt = Apt(folder / "apt", SUITE, lambda line: report(f"{software.name}: {line}"))
         apt.update()
         closure = apt.closure(software.packages)
-        libraries = [name for name in closure if name.startswith("lib") and not _UNUSED.fullmatch(name)]
+        libraries = [name for name, section in closure.items() if section == "libs" and not _UNUSED.match(name)]
         apt.unpack(sorted({*software.packages, *libraries}), folder / "root")
         shutil.rmtree(apt.folder)
         _adopt(folder / "root", software)
 
-    return made_once(cache_folder() / f"{software.name}-{SUITE}", make) / "root"
+    name = f"{software.name}-{SUITE}-{platform.machine()}-{_RECIPE}"
+    return made_once(cache_folder() / name, make) / "root"
 
 
 def _adopt(root: Path, software: Software) -> None:
@@ -60,9 +64,9 @@ def _adopt(root: Path, software: Software) -> None:
         # RPATH, not RUNPATH: only the former also serves the libraries of plug-ins loaded later.
         _run(_patchelf(), "--set-interpreter", loader, "--force-rpath", "--set-rpath", search, program)
     for path in (*programs, *plugins):
-        missing = _missing([str(loader), "--library-path", search, "--list", str(path)])
-        if missing:
-            raise AptFailed(f"{software.name}: {path.name} lacks {', '.join(missing)}")
+        strangers = _from_elsewhere([str(loader), "--library-path", search, "--list", str(path)], root)
+        if strangers:
+            raise AptFailed(f"{software.name}: {path.name} lacks {', '.join(strangers)}")
 
 
 def _patchelf() -> str:
@@ -79,10 +83,13 @@ def _is_elf(path: Path) -> bool:
         return file.read(4) == b"\x7fELF"
 
 
-def _missing(command: list[str]) -> list[str]:
+def _from_elsewhere(command: list[str], root: Path) -> list[str]:
+    """Libraries that the loader would take from outside the tree, or not find."""
     listed = subprocess.run(command, capture_output=True, text=True, check=False)
-    # Listed as not found, or the one that stopped the listing.
-    return re.findall(r"\S+(?= => not found)|(?<=loading shared libraries: )\S+(?=:)", listed.stdout + listed.stderr)
+    if listed.returncode != 0:
+        return [listed.stderr.strip()]
+    found = re.findall(r"^\s(\S+) => (.+?)(?: \(0x[0-9a-f]+\))?$", listed.stdout, re.MULTILINE)
+    return [name for name, path in found if not path.startswith(f"{root}/")]
 
 
 def _run(*command: str | Path) -> None:

@@ -75,6 +75,7 @@ class Broker:
 
     `port` 0 takes a free one and keeps it over restarts. What it has queued and its sessions stay in
     `folder`; it saves them every second and when stopped, so `kill` costs what came in the last second.
+    Not saved at all, by Mosquitto 2.0, is the session of a client that connected with Clean Start.
 
     `start` raises PortTaken, FolderInUse, NoAccount, or ServerFailed with the end of the log.
     """
