@@ -1,6 +1,6 @@
 """Values of series over time: raw, or by buckets from raw values or rollups."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -78,34 +78,28 @@ class Percentile:
     value: list[float]
 
 
-async def stream_raw(
+def stream_raw(
     connection: Connection, series: Sequence[int], start: datetime, end: datetime, *, all_flags: bool
-) -> AsyncIterator[list[RawRow]]:
-    """Values in [start, end) in order of series and time, a few thousand at once."""
+) -> AsyncGenerator[list[RawRow]]:
+    """Values in [start, end) in order of series and time, a few thousand at once. Close it: `contextlib.aclosing`."""
     parameters = {"series": list(series), "from": start, "to": end, "all_flags": all_flags}
-    async for rows in _stream(connection, "raw", parameters, args_row(RawRow), _RAW_ROWS):
-        yield rows
+    return _stream(connection, "raw", parameters, args_row(RawRow), _RAW_ROWS)
 
 
-async def stream_statistics(connection: Connection, source: Source, span: Span) -> AsyncIterator[list[Statistics]]:
+def stream_statistics(connection: Connection, source: Source, span: Span) -> AsyncGenerator[list[Statistics]]:
     """Number, sum and extremes per bucket, in order of series; series without values are left out."""
-    async for rows in _stream(
-        connection, f"statistics_{source}", _parameters(span), args_row(Statistics), _SERIES_ROWS
-    ):
-        yield rows
+    return _stream(connection, f"statistics_{source}", _parameters(span), args_row(Statistics), _SERIES_ROWS)
 
 
-async def stream_ordered(connection: Connection, source: Source, span: Span) -> AsyncIterator[list[Ordered]]:
+def stream_ordered(connection: Connection, source: Source, span: Span) -> AsyncGenerator[list[Ordered]]:
     """First, last and increase per bucket, in order of series; series without values are left out."""
-    async for rows in _stream(connection, f"ordered_{source}", _parameters(span), args_row(Ordered), _SERIES_ROWS):
-        yield rows
+    return _stream(connection, f"ordered_{source}", _parameters(span), args_row(Ordered), _SERIES_ROWS)
 
 
-async def stream_percentile(connection: Connection, span: Span, fraction: float) -> AsyncIterator[list[Percentile]]:
+def stream_percentile(connection: Connection, span: Span, fraction: float) -> AsyncGenerator[list[Percentile]]:
     """A percentile per bucket (0 < fraction < 1), from raw values, in order of series."""
     parameters = {**_parameters(span), "fraction": fraction}
-    async for rows in _stream(connection, "percentile_raw", parameters, args_row(Percentile), _SERIES_ROWS):
-        yield rows
+    return _stream(connection, "percentile_raw", parameters, args_row(Percentile), _SERIES_ROWS)
 
 
 async def values_before(connection: Connection, source: Source, span: Span) -> dict[int, float]:
@@ -148,7 +142,7 @@ async def _stream(
     parameters: Mapping[str, _Parameter],
     row_factory: BaseRowFactory[_Row],
     at_once: int,
-) -> AsyncIterator[list[_Row]]:
+) -> AsyncGenerator[list[_Row]]:
     """The rows of a statement by a server-side cursor, so that memory does not grow with the answer."""
     async with AsyncServerCursor(connection, "readings", row_factory=row_factory) as cursor:
         await cursor.execute(load("api_readings")[name], parameters, binary=True)

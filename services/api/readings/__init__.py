@@ -1,0 +1,1 @@
+"""Answering `/v1/readings`: the question, the calendar, the plan, the columns, and the two ways they are written."""

@@ -1,0 +1,31 @@
+"""Raw values series by series, from a stream that is ordered by series."""
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from itertools import groupby
+
+from services.api.access import Connection
+from services.api.readings.plan import Task
+from services.api.readings.question import Flags, Question
+from services.core.storage.points import SeriesRow
+from services.core.storage.readings import RawRow, stream_raw
+
+
+async def raw_chunks(
+    connection: Connection, asked: Question, task: Task
+) -> AsyncGenerator[tuple[SeriesRow, list[RawRow]]]:
+    """Values in chunks of one series each, in order of series and time; an empty chunk for a series without values."""
+    waiting = list(task.series)
+    current: SeriesRow | None = None
+    all_flags = asked.flags is Flags.ALL
+    ids = [row.id for row in task.series]
+    async with aclosing(stream_raw(connection, ids, asked.start, asked.end, all_flags=all_flags)) as stream:
+        async for rows in stream:
+            for series, group in groupby(rows, key=lambda row: row.series):
+                while current is None or current.id != series:
+                    current = waiting.pop(0)
+                    if current.id != series:
+                        yield current, []
+                yield current, list(group)
+    for row in waiting:
+        yield row, []
