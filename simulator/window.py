@@ -66,4 +66,6 @@ def window(options: Options, resumed: int | None, now: int) -> Window:
     else:
         start = (now if until is None else until) - (duration or 0)
     end = until if until is not None else now if duration is None else start + duration
+    if resumed is None and start > end:
+        raise OptionError(f"the beginning, {moment(start).isoformat()}, is after the end, {moment(end).isoformat()}")
     return Window(start, None, end)

@@ -45,6 +45,8 @@ def load(scenario: str | Path) -> Scenario:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise ScenarioError(f"{path}: cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ScenarioError(f"{path}: cannot be read: it is not UTF-8 text") from error
     return parse(text, str(path))
 
 

@@ -16,7 +16,7 @@ from simulator.signals.calendar import day_start, local_day, weekday
 from simulator.signals.weather import Weather
 
 _HOURS = (0.1, 0, 0, 0, 0, 0, 0.3, 1, 2.4, 3, 4, 4.6, 3, 2.2, 3, 4, 4.4, 5, 4.6, 3, 2, 1.2, 0.7, 0.3)
-_WEEKDAYS = {
+WEEKDAY_FACTORS = {
     "glass": (1.15, 0.7, 0.8, 0.75, 0.9, 1.4, 1.3),
     "paper": (0.9, 0.85, 1.1, 0.9, 0.95, 1.35, 0.95),
     "packaging": (1.1, 0.9, 1.0, 0.9, 1.0, 1.2, 0.9),
@@ -66,7 +66,7 @@ class BinFill:
         if known is not None:
             return known
         mean = 1.0 / self._container.days_to_fill
-        factor = _WEEKDAYS[self._container.kind][weekday(ordinal)]
+        factor = WEEKDAY_FACTORS[self._container.kind][weekday(ordinal)]
         total = mean * factor * math.exp(0.35 * normal(self._deposits, ordinal) - 0.06)
         weights = [w * (0.25 + 1.5 * unit(self._deposits, ordinal * 32 + h)) for h, w in enumerate(_HOURS)]
         scale = total / sum(weights)

@@ -25,7 +25,7 @@ from simulator.errors import TargetError
 _WINDOW = 1000
 _READ_EVERY = 32
 _KEEPALIVE = 30
-_CONNECT_WITHIN = 15.0
+CONNECT_WITHIN = 15.0
 _LONGEST_PAUSE = 5.0
 _PAUSE_WHILE_STOPPING = 0.1
 
@@ -170,7 +170,7 @@ class MqttTarget:
     def _connect_first(self) -> None:
         address = self._address
         place = f"{address.host}:{address.port}"
-        deadline = time.monotonic() + _CONNECT_WITHIN
+        deadline = time.monotonic() + CONNECT_WITHIN
         while not self._connected and not self._stop.is_set():
             try:
                 self._client.connect(address.host, address.port, keepalive=_KEEPALIVE)
