@@ -21,7 +21,7 @@ __all__ = ["Options", "Progress", "Summary", "export", "run"]
 
 _BATCH = 500
 _TELL_EVERY = 0.25
-_FLUSH_WITHIN = 10.0
+FLUSH_WITHIN = 10.0
 
 
 def run(options: Options) -> Summary:
@@ -105,7 +105,7 @@ class _Run:
             at = self._history(at, covered.end or at, following=False)
         else:
             at = self._paced(self._traffic(at, 1.0), covered.end, float(options.speed), at)
-        outstanding = self._target.flush(_FLUSH_WITHIN)
+        outstanding = self._target.flush(FLUSH_WITHIN)
         self._publish([], None)
         self._tell(at, force=True)
         return Summary(

@@ -172,21 +172,21 @@ class MqttTarget:
         place = f"{address.host}:{address.port}"
         deadline = time.monotonic() + CONNECT_WITHIN
         while not self._connected and not self._stop.is_set():
+            trouble = "no answer"
             try:
                 self._client.connect(address.host, address.port, keepalive=_KEEPALIVE)
                 while not self._connected and self._refused is None and time.monotonic() < deadline:
                     if self._client.loop(0.2) != MQTTErrorCode.MQTT_ERR_SUCCESS:
                         break
+            except ssl.SSLError as error:
+                raise TargetError(f"MQTT over TLS with {place}: {error}; check the ca of the address") from error
             except OSError as error:
-                if time.monotonic() > deadline:
-                    raise TargetError(f"no MQTT broker at {place}: {error}; start it or mend the address") from error
+                trouble = str(error)
                 self._stop.wait(0.3)
             if self._refused is not None:
-                raise TargetError(
-                    f"the MQTT broker at {place} refuses: {self._refused}; check user, password and rights"
-                )
+                raise TargetError(f"the MQTT broker at {place} refuses: {self._refused}; check user and password")
             if not self._connected and time.monotonic() > deadline:
-                raise TargetError(f"the MQTT broker at {place} does not answer; start it or mend the address")
+                raise TargetError(f"no MQTT broker at {place}: {trouble}; start it or mend the address")
 
     def _service(self, seconds: float) -> None:
         """Reads and writes what there is, for at most `seconds`, reconnecting when needed."""

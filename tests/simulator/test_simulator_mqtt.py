@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import sqlite3
 import threading
+from base64 import b64encode
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -11,16 +13,17 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import paho.mqtt.client as mqtt
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
-from services.demo.mosquitto import Broker
+from services.demo.mosquitto import CONFIGURATION, Broker
 from simulator.errors import TargetError
 from simulator.run import Options, Progress, run
 
+DATA = Path(__file__).parent / "data"
 NOW = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
 
@@ -111,19 +114,60 @@ def test_nothing_is_missing_when_the_broker_dies_and_comes_back(options: Options
     assert all(copies == acknowledged for copies, acknowledged in sent(options.manifest).values())
 
 
-def test_a_run_ends_when_stopped_without_a_broker(options: Options, mosquitto: Broker) -> None:
-    stop = threading.Event()
+def test_a_run_ends_when_stopped_without_a_broker(
+    options: Options, mosquitto: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("simulator.run.FLUSH_WITHIN", 0.5)
+    stop, killed = threading.Event(), threading.Event()
 
-    def kill_and_stop(progress: Progress) -> None:
-        if progress.done > 600 and not stop.is_set():
+    def kill_and_stop_later(progress: Progress) -> None:
+        if progress.done > 600 and not killed.is_set():
+            killed.set()
             mosquitto.kill()
-            stop.set()
+            threading.Timer(0.5, stop.set).start()
 
-    summary = run(replace(options, since=NOW - 10 * DAY, progress=kill_and_stop, stop=stop))
-    unacknowledged = sum(acknowledged == 0 for _, acknowledged in sent(options.manifest).values())
-    assert summary.acknowledged < summary.messages
-    assert unacknowledged >= 1
-    assert summary.messages == len(sent(options.manifest))
+    summary = run(replace(options, since=NOW - 30 * DAY, progress=kill_and_stop_later, stop=stop))
+    held = sent(options.manifest)
+    assert summary.messages == len(held)
+    assert summary.acknowledged == sum(acknowledged for _, acknowledged in held.values())
+    assert any(acknowledged == 0 for _, acknowledged in held.values())
+
+
+@contextmanager
+def guarded(program: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Broker]:
+    """A broker that wants TLS, the user "simulateur" and the password "clé:42"."""
+    folder.mkdir()
+    salt = b"twelve bytes"
+    digest = hashlib.pbkdf2_hmac("sha512", "clé:42".encode(), salt, 101)
+    secret = f"$7$101${b64encode(salt).decode()}${b64encode(digest).decode()}"
+    (folder / "passwords").write_text(f"simulateur:{secret}\n")
+    for name in ("localhost.pem", "localhost.key"):
+        (folder / name).write_bytes((DATA / name).read_bytes())
+    for file in folder.iterdir():
+        file.chmod(0o644)
+    lines = (
+        f"allow_anonymous false\npassword_file {folder}/passwords",
+        f"certfile {folder}/localhost.pem\nkeyfile {folder}/localhost.key",
+    )
+    settings = CONFIGURATION.replace("allow_anonymous true", "\n".join(lines))
+    monkeypatch.setattr("services.demo.mosquitto.CONFIGURATION", settings)
+    with Broker(program, folder) as broker:
+        yield broker
+
+
+# paho leaves the socket of a failed handshake to the garbage collector.
+@pytest.mark.filterwarnings("ignore:Exception ignored in. <ssl.SSLSocket:pytest.PytestUnraisableExceptionWarning")
+def test_password_and_tls_of_the_address_are_used(
+    options: Options, mosquitto_binary: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with guarded(mosquitto_binary, tmp_path / "guarded", monkeypatch) as broker:
+        place = f"localhost:{broker.port}?ca={quote(str(DATA / 'localhost.pem'))}"
+        good = replace(options, mqtt_url=f"mqtts://simulateur:cl%C3%A9%3A42@{place}")
+        assert run(good).outstanding == 0
+        with pytest.raises(TargetError, match=r"localhost:\d+ refuses: Not authorized; check user and password$"):
+            run(replace(options, mqtt_url=f"mqtts://simulateur:secret@{place}"))
+        with pytest.raises(TargetError, match=r"localhost:\d+: .*certificate verify failed.*; check the ca"):
+            run(replace(options, mqtt_url=f"mqtts://localhost:{broker.port}"))
 
 
 def test_no_broker_is_told(options: Options, mosquitto: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
