@@ -1,0 +1,118 @@
+"""Putting devices at measuring points, and taking away what was there."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from psycopg import Connection
+from psycopg.rows import TupleRow
+
+from services.core.storage.queries import load
+from services.core.territory_row import Problem, TerritoryError, TerritoryRow
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A device that was taken from a point at that time."""
+
+    dev_eui: str
+    point: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Installed:
+    """What ``install`` did, counted by rows."""
+
+    created: int
+    changed: int
+    unchanged: int
+    ended: tuple[Ended, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    id: int
+    dev_eui: str
+    point: int
+    point_name: str
+    channel: str
+    start: datetime
+    end: datetime | None
+    mounting_height: float | None
+
+
+@dataclass(slots=True)
+class _Plan:
+    added: list[tuple[TerritoryRow, int]] = field(default_factory=list[tuple[TerritoryRow, int]])
+    ends: dict[_Stored, datetime] = field(default_factory=dict[_Stored, datetime])
+    heights: dict[int, float] = field(default_factory=dict[int, float])
+    problems: list[Problem] = field(default_factory=list[Problem])
+    unchanged: int = 0
+
+
+def install(connection: Connection[TupleRow], places: Sequence[tuple[TerritoryRow, int]]) -> Installed:
+    """Put each row's device at the point of that id, in the current transaction. Raises TerritoryError."""
+    sql = load("territory")
+    concerned = {
+        "dev_eui": [row.dev_eui for row, _ in places],
+        "point": [point for _, point in places],
+        "channel": [row.channel for row, _ in places],
+    }
+    stored = [_Stored(*row) for row in connection.execute(sql["installations_concerned"], concerned).fetchall()]
+    plan = _plan(places, stored)
+    if plan.problems:
+        raise TerritoryError(plan.problems)
+    ends = sorted(plan.ends.items(), key=lambda item: item[0].id)
+    connection.execute(sql["end_installations"], {"id": [s.id for s, _ in ends], "ended_at": [at for _, at in ends]})
+    added = sorted(plan.added, key=lambda item: item[0].dev_eui)
+    connection.execute(
+        sql["add_installations"],
+        {
+            "dev_eui": [row.dev_eui for row, _ in added],
+            "point": [point for _, point in added],
+            "channel": [row.channel for row, _ in added],
+            "installed_at": [row.installed_at for row, _ in added],
+            "mounting_height": [row.mounting_height for row, _ in added],
+        },
+    )
+    heights = {"id": list(plan.heights), "mounting_height": list(plan.heights.values())}
+    connection.execute(sql["set_mounting_heights"], heights)
+    ended = tuple(Ended(s.dev_eui, s.point_name, at) for s, at in ends)
+    return Installed(len(added), len(plan.heights), plan.unchanged, ended)
+
+
+def _plan(places: Iterable[tuple[TerritoryRow, int]], stored: Sequence[_Stored]) -> _Plan:
+    of_device: dict[str, list[_Stored]] = {}
+    at_position: dict[tuple[int, str], list[_Stored]] = {}
+    for one in stored:
+        of_device.setdefault(one.dev_eui, []).append(one)
+        at_position.setdefault((one.point, one.channel), []).append(one)
+    plan = _Plan()
+    for row, point in places:
+        own = of_device.get(row.dev_eui, [])
+        here = next((s for s in own if s.end is None and (s.point, s.channel) == (point, row.channel)), None)
+        if here is not None:
+            if row.mounting_height in (None, here.mounting_height):
+                plan.unchanged += 1
+            else:
+                plan.heights[here.id] = row.mounting_height
+            continue
+        in_the_way = {*own, *at_position.get((point, row.channel), [])}
+        plan.problems += _obstacles(row, in_the_way)
+        for one in in_the_way:
+            if one.end is None:
+                plan.ends[one] = min(row.installed_at, plan.ends.get(one, row.installed_at))
+        plan.added.append((row, point))
+    return plan
+
+
+def _obstacles(row: TerritoryRow, in_the_way: Iterable[_Stored]) -> Iterator[Problem]:
+    for one in in_the_way:
+        until = "" if one.end is None else f" until {one.end.isoformat()}"
+        if (one.end is None and one.start >= row.installed_at) or (one.end is not None and one.end > row.installed_at):
+            yield Problem(
+                row.line,
+                f"installed_at: {row.installed_at.isoformat()} is too early: device {one.dev_eui} is at point "
+                f"{one.point_name!r} since {one.start.isoformat()}{until}",
+            )
