@@ -1,0 +1,84 @@
+"""`terroir decoders` and `terroir decode`: what a frame says, without any server."""
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import click
+
+from services.commands.failure import Failure
+from services.commands.tables import show_table
+
+if TYPE_CHECKING:
+    from decoders import Decoded
+
+
+@click.group()
+def decoders() -> None:
+    """What can be decoded."""
+
+
+@decoders.command("list", epilog="Example: terroir decoders list --vendor milesight")
+@click.option("--vendor", help="Only this vendor's models.")
+def list_decoders(vendor: str | None) -> None:
+    """Every decoder: the model's id, its name, its version and how many quantities it can give."""
+    from decoders import all_decoders
+
+    chosen = [decoder for decoder in all_decoders() if vendor in (None, decoder.model.split("/")[0])]
+    if not chosen:
+        raise Failure(f"no decoder for a model of {vendor}; terroir decoders list shows them all")
+    rows = [(d.model, d.name, d.version, str(len(d.quantities)), ", ".join(d.themes)) for d in chosen]
+    show_table(("model", "name", "version", "quantities", "themes"), rows)
+
+
+@click.command(epilog="Example: terroir decode milesight/am300 --port 85 03671101046867")
+@click.argument("model")
+@click.argument("payload", metavar="HEX")
+@click.option("--port", "f_port", type=click.IntRange(0, 255), required=True, help="The frame's LoRaWAN port (f_port).")
+@click.option(
+    "--at",
+    type=click.DateTime(["%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M%z"]),
+    help="When it was received, with offset (2026-03-01T08:00:00+01:00); now if not given.",
+)
+def decode(model: str, payload: str, f_port: int, at: datetime | None) -> None:
+    """Decode one payload of a MODEL and show what it says.
+
+    Exit status 1 when the decoder refuses the frame.
+    """
+    from decoders import DecodeError, Frame, get
+    from services.core.clock import system_clock
+
+    decoder = get(model)
+    if decoder is None:
+        raise Failure(f"there is no decoder {model}; terroir decoders list shows those there are")
+    try:
+        frame = Frame(f_port, bytes.fromhex(payload), at or system_clock())
+    except ValueError as error:
+        raise Failure(f"the payload is not hexadecimal: {error}") from error
+    try:
+        decoded = decoder.decode(frame)
+    except DecodeError as error:
+        click.echo(f"{decoder.model} {decoder.version} refuses the frame: {error}", err=True)
+        raise SystemExit(1) from error
+    click.echo(f"{decoder.name} ({decoder.model} {decoder.version}), {len(frame.payload)} bytes on port {f_port}\n")
+    _show(decoded)
+
+
+def _show(decoded: "Decoded") -> None:
+    from decoders.quantities import QUANTITIES
+
+    rows = [
+        (
+            value.quantity,
+            value.channel,
+            f"{value.value:.10g}",
+            QUANTITIES[value.quantity].unit,
+            value.measured_at.isoformat() if value.measured_at else "",
+            "the device doubts it" if value.device_error else "",
+        )
+        for value in decoded.values
+    ]
+    show_table(("quantity", "channel", "value", "unit", "time in the frame", ""), rows)
+    for name, info in decoded.info.items():
+        click.echo(f"{name}: {info}")
+    for warning in decoded.warnings:
+        click.echo(f"warning: {warning}", err=True)

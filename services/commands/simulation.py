@@ -1,0 +1,144 @@
+"""`terroir simulate` and `terroir verify`: send what is known, then ask whether it arrived."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+from urllib.parse import quote, urlsplit
+
+import click
+
+from services.commands.failure import Failure, told
+from services.commands.stopping import stopped_by_signals
+from services.commands.store import database_url, reaching, read_settings
+from services.commands.tables import Bar
+
+if TYPE_CHECKING:
+    from services.core.settings import Settings
+    from simulator.options import Progress, Speed
+
+_MOMENT = click.DateTime(["%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M%z", "%Y-%m-%d"])
+
+
+@click.command(
+    epilog="Example: terroir simulate village --manifest sent.sqlite --since 2026-03-01 --for 86400 --speed max"
+)
+@click.argument("scenario")
+@click.option("--manifest", type=click.Path(path_type=Path), help="SQLite file that keeps what is sent; continued.")
+@click.option("--since", type=_MOMENT, help="Where history begins (UTC unless an offset is given).")
+@click.option("--for", "seconds", type=click.FloatRange(0, min_open=True), help="How long, in seconds.")
+@click.option("--speed", default="real", show_default=True, help="real, max, or how many times as fast as the clock.")
+@click.option(
+    "--encoding", type=click.Choice(["json", "protobuf"]), default="json", show_default=True, help="Of events."
+)
+@click.option("--faster", type=click.FloatRange(1), help="Devices report so many times as often in real time.")
+@click.option("--seed", type=int, help="Instead of the scenario's.")
+@click.option("--file", type=click.Path(path_type=Path), help="Write JSON lines to this file instead of to the broker.")
+@click.option(
+    "--territory", type=click.Path(path_type=Path), help="Write the scenario's devices as CSV; alone: do only that."
+)
+@click.option("--quiet", is_flag=True, help="No progress.")
+def simulate(
+    scenario: str,
+    manifest: Path | None,
+    since: datetime | None,
+    seconds: float | None,
+    speed: str,
+    encoding: Literal["json", "protobuf"],
+    faster: float | None,
+    seed: int | None,
+    file: Path | None,
+    territory: Path | None,
+    quiet: bool,
+) -> None:
+    """Send what the devices of SCENARIO (a name or a YAML file) would, to the broker of TERROIR_MQTT_URL.
+
+    At speed real it sends the history up to now as fast as the broker takes it, then goes on in real time until it is
+    stopped; with max only history. Everything is written to the manifest before it is sent, so that terroir verify can
+    say what became of it. A manifest that exists is continued where it ends.
+    """
+    from simulator.errors import SimulatorError
+    from simulator.options import Options
+    from simulator.run import export, run
+
+    with told(SimulatorError):
+        if manifest is None:
+            if territory is None:
+                raise Failure("simulate needs --manifest FILE, to keep what it sends")
+            export(scenario, territory)
+            return
+        bar = Bar("sent")
+
+        def tell(progress: "Progress") -> None:
+            bar(progress.done, progress.total)
+
+        with stopped_by_signals() as stop:
+            options = Options(
+                scenario=scenario,
+                manifest=manifest,
+                mqtt_url=None if file is not None else broker_url(read_settings()),
+                file=file,
+                territory=territory,
+                since=since if since is None or since.tzinfo else since.replace(tzinfo=UTC),
+                duration=None if seconds is None else timedelta(seconds=seconds),
+                speed=parse_speed(speed),
+                seed=seed,
+                encoding=encoding,
+                interval_divisor=faster,
+                progress=(lambda _progress: None) if quiet else tell,
+                stop=stop,
+            )
+            summary = run(options)
+        bar.close()
+    click.echo(
+        f"sent {summary.messages} messages from {summary.simulated_from:%F %T} to {summary.simulated_until:%F %T} UTC "
+        f"in {summary.seconds:.1f} s; {summary.copies} copies, {summary.acknowledged} acknowledged, "
+        f"{summary.outstanding} not; {summary.lost_on_air} frames lost on air"
+    )
+
+
+def parse_speed(text: str) -> "Speed":
+    """`real`, `max` or a number. Raises Failure."""
+    if text == "real" or text == "max":
+        return text
+    try:
+        return float(text)
+    except ValueError:
+        raise Failure(f"--speed is real, max or a number, not {text}") from None
+
+
+def broker_url(settings: "Settings") -> str:
+    """The broker's address with the password and the authority that the settings name."""
+    url = settings.mqtt_url
+    parts = urlsplit(url)
+    if settings.mqtt_password is not None and parts.username and parts.password is None:
+        secret = quote(settings.mqtt_password.get_secret_value(), safe="")
+        url = url.replace(f"{parts.username}@", f"{parts.username}:{secret}@", 1)
+    if settings.mqtt_ca_file is not None:
+        url += f"{'&' if parts.query else '?'}ca={quote(str(settings.mqtt_ca_file))}"
+    return url
+
+
+@click.command(epilog="Example: terroir verify terroir-demo/manifest.sqlite")
+@click.argument("manifest", type=click.Path(path_type=Path))
+@click.option("--json", "as_json_", is_flag=True, help="Print the verdict as JSON.")
+def verify(manifest: Path, as_json_: bool) -> None:
+    """Compare MANIFEST, which terroir simulate wrote, with the database, and say whether they agree.
+
+    Every acknowledged message must be there exactly once and unchanged, every value of a declared device must have its
+    reading, and no reading may exist beyond them. Let ingest finish first. Exit status 1 when anything is missing,
+    doubled or changed.
+    """
+    from services.verify.manifest import ManifestError
+    from services.verify.run import verify as compare
+    from services.verify.verdict import as_json, table
+
+    settings = read_settings()
+    url = database_url(settings)
+    bar = Bar("compared")
+    with reaching(url), told(ManifestError):
+        verdict = compare(url, manifest, bar)
+    bar.close()
+    click.echo(json.dumps(as_json(verdict), indent=2) if as_json_ else table(verdict))
+    if not verdict.sound:
+        raise SystemExit(1)

@@ -1,0 +1,122 @@
+"""`terroir status`: what runs on what, and whether it is well."""
+
+import socket
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import click
+
+from services.commands.failure import Failure
+from services.commands.store import database_url, place, reaching, read_settings
+
+if TYPE_CHECKING:
+    from services.core.settings import Settings
+
+SILENT_AFTER = timedelta(hours=1)
+BEHIND_AFTER = timedelta(minutes=5)
+
+
+@click.command(epilog="Example: terroir status || echo 'call the operator'")
+def status() -> None:
+    """Show the effective settings, the database, the broker and how fresh the data is.
+
+    Passwords are left out. Exit status 1 when something is unwell: the database or the broker cannot be reached, the
+    schema is older than this release, nothing came for an hour, or a consumer of changes is five minutes behind.
+    """
+    settings = read_settings()
+    click.echo("Settings")
+    for name, value in shown_settings(settings).items():
+        click.echo(f"  {name:28} {value}".rstrip())
+    click.echo("\nState")
+    unwell: list[str] = []
+    for check in (_database, _broker):
+        try:
+            check(settings, unwell)
+        except Failure as failure:
+            unwell.append(failure.message)
+    for trouble in unwell:
+        click.echo(f"  UNWELL: {trouble}")
+    if unwell:
+        raise SystemExit(1)
+    click.echo("  all is well")
+
+
+def shown_settings(settings: "Settings") -> dict[str, str]:
+    """Every setting by its environment variable, without secrets."""
+    from services.core.settings import PREFIX
+
+    values = {name: getattr(settings, name) for name in type(settings).model_fields}
+    values["database_url"] = without_password(database_url(settings))
+    values["mqtt_url"] = without_password(settings.mqtt_url)
+    return {PREFIX + name.upper(): "" if value is None else str(value) for name, value in values.items()}
+
+
+def without_password(url: str) -> str:
+    """The address with its password, if any, made unreadable."""
+    parts = urlsplit(url)
+    if parts.password is None:
+        return url
+    return url.replace(f":{parts.password}@", ":***@", 1)
+
+
+def _database(settings: "Settings", unwell: list[str]) -> None:
+    from services.core.clock import system_clock
+    from services.core.storage.changes import lag
+    from services.core.storage.connect import connect
+    from services.core.storage.grade import detect
+    from services.core.storage.migrate import check
+    from services.core.storage.queries import load
+
+    url = database_url(settings)
+    with reaching(url):
+        with connect(url) as connection:
+            server = detect(connection)
+        click.echo(f"  database: {place(url)}: {server.describe()}")
+        if server.hint:
+            click.echo(f"            {server.hint}")
+        check(url)
+        click.echo("  schema: up to date")
+        with connect(url, role="terroir_service") as connection:
+            cursor = connection.execute(load("console")["counts"])
+            names = [column.name for column in cursor.description or ()]
+            counts = cursor.fetchone() or ()
+            newest = connection.execute(load("console")["last_change"]).fetchone()
+            lags = lag(connection)
+    click.echo("  holds: " + ", ".join(f"{n} {name.replace('_', ' ')}" for n, name in zip(counts, names, strict=True)))
+    now = system_clock()
+    _freshness(newest[0] if newest else None, now, unwell)
+    for consumer in lags:
+        behind = timedelta(0) if consumer.oldest is None else now - consumer.oldest
+        click.echo(f"  changes: {consumer.consumer} has {consumer.batches} to read")
+        if behind > BEHIND_AFTER:
+            unwell.append(f"{consumer.consumer} is {_age(behind)} behind: is terroir worker running?")
+
+
+def _freshness(newest: datetime | None, now: datetime, unwell: list[str]) -> None:
+    if newest is None:
+        click.echo("  last change: none yet")
+        return
+    age = now - newest
+    click.echo(f"  last change: {_age(age)} ago")
+    if age > SILENT_AFTER:
+        unwell.append(f"nothing was stored for {_age(age)}: is terroir ingest running, and ChirpStack?")
+
+
+def _broker(settings: "Settings", unwell: list[str]) -> None:
+    parts = urlsplit(settings.mqtt_url)
+    port = parts.port or (8883 if parts.scheme == "mqtts" else 1883)
+    where = f"{parts.hostname}:{port}"
+    try:
+        socket.create_connection((parts.hostname or "", port), timeout=5).close()
+    except OSError as error:
+        unwell.append(f"cannot reach the broker at {where}: {error.strerror or error}; check TERROIR_MQTT_URL")
+    else:
+        click.echo(f"  broker: {where} answers")
+
+
+def _age(age: timedelta) -> str:
+    seconds = int(age.total_seconds())
+    if seconds < 120:
+        return f"{seconds} s"
+    return f"{seconds // 60} min" if seconds < 7200 else f"{seconds // 3600} h"

@@ -1,0 +1,48 @@
+"""Tables and progress on a terminal."""
+
+import sys
+import time
+from collections.abc import Sequence
+
+import click
+
+
+def show_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Columns under a heading; nothing but the heading when there are no rows."""
+    widths = [max([len(title), *(len(row[n]) for row in rows)]) for n, title in enumerate(head)]
+    for row in [head, *rows]:
+        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+class Bar:
+    """One line on stderr that says how far long work is: in place on a terminal, now and then elsewhere."""
+
+    def __init__(self, label: str) -> None:
+        self._label = label
+        self._terminal = sys.stderr.isatty()
+        self._began = time.monotonic()
+        self._next = self._began + (0.2 if self._terminal else 10)
+        self._shown = False
+
+    def __call__(self, done: int, total: int | None) -> None:
+        """`total` None: no end is known."""
+        now = time.monotonic()
+        if now < self._next:
+            return
+        self._next = now + (0.2 if self._terminal else 10)
+        self._draw(done, total, now)
+
+    def _draw(self, done: int, total: int | None, now: float) -> None:
+        figures = f"{done:,}".replace(",", " ")
+        if total:
+            share = min(1.0, done / total)
+            filled = int(30 * share)
+            figures = f"[{'#' * filled}{' ' * (30 - filled)}] {share:4.0%}  {figures} of {total:,}".replace(",", " ")
+        line = f"{self._label}  {figures}  {int(now - self._began)} s"
+        click.echo(f"\r\x1b[K{line}" if self._terminal else line, err=True, nl=not self._terminal)
+        self._shown = True
+
+    def close(self) -> None:
+        """Leave the terminal's line empty for what comes next."""
+        if self._terminal and self._shown:
+            click.echo("\r\x1b[K", err=True, nl=False)

@@ -1,0 +1,74 @@
+"""The processes of ours in a demo: simulator, ingest, worker and API."""
+
+import http.client
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from datetime import timedelta
+
+from services.demo.ground import Ground, Ports
+from services.demo.service import Service
+from services.demo.state import StateFolder
+
+_PUBACKS_WITHIN = timedelta(seconds=20)
+
+
+def service_settings(ground: Ground, ports: Ports, late_limit: timedelta) -> dict[str, str]:
+    """The settings that differ from their defaults."""
+    return {
+        "database_url": ground.url,
+        "mqtt_url": ground.broker.url,
+        "late_limit": f"P{late_limit.days}D",
+        "port": str(ports.api),
+        "ingest_metrics_port": str(ports.ingest_metrics),
+        "worker_metrics_port": str(ports.worker_metrics),
+    }
+
+
+class Crew:
+    """Started together; each is started again when it dies; stopped so that what is under way arrives."""
+
+    def __init__(
+        self,
+        state: StateFolder,
+        settings: Mapping[str, str],
+        simulate: tuple[str, ...],
+        *,
+        say: Callable[[str], None],
+        simulator_restarted: Callable[[], None],
+    ) -> None:
+        self._port = int(settings["port"])
+        self._say = say
+        self._simulator_restarted = simulator_restarted
+        self.ingest = Service("ingest", ("ingest",), state, settings)
+        self.worker = Service("worker", ("worker",), state, settings)
+        self.api = Service("api", ("api",), state, settings)
+        self.simulator = Service("simulator", simulate, state, settings)
+
+    def start(self) -> None:
+        """Ingest before the simulator: the broker keeps messages only for a subscriber it knows."""
+        for service in (self.ingest, self.worker, self.api):
+            service.start()
+
+    def tend(self) -> None:
+        """Start again what has died. Raises DemoFailed when one cannot run."""
+        for service in (self.ingest, self.worker, self.api):
+            service.tend(self._say)
+        if self.simulator.tend(self._say):
+            self._simulator_restarted()
+
+    def api_answers(self) -> bool:
+        """Whether the API is ready to serve."""
+        with closing(http.client.HTTPConnection("127.0.0.1", self._port, timeout=2)) as connection:
+            try:
+                connection.request("GET", "/health/ready")
+                return connection.getresponse().status == 200
+            except (OSError, http.client.HTTPException):
+                return False
+
+    def stop_sending(self) -> None:
+        """End the simulator, with time for the broker's last acknowledgements."""
+        self.simulator.stop(_PUBACKS_WITHIN)
+
+    def stop(self) -> None:
+        for service in (self.simulator, self.api, self.worker, self.ingest):
+            service.stop()
