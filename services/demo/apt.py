@@ -14,6 +14,7 @@ from pathlib import Path
 
 KEYRINGS = tuple(Path(f"/usr/share/keyrings/debian-archive-keyring.{kind}") for kind in ("pgp", "gpg"))
 MINUTES = 60
+_MAIN = ("Packages", "main")
 
 
 class AptFailed(Exception):
@@ -123,12 +124,12 @@ def _debian_mirrors() -> Iterator[str]:
     release = Path("/etc/os-release").read_text(encoding="utf-8")
     found = re.search(r"^VERSION_CODENAME=\"?([a-z]+)", release, re.MULTILINE)
     codename = found[1] if found else "stable"
-    form = "$(CREATED_BY)|$(COMPONENT)|$(LABEL)|$(RELEASE)|$(REPO_URI)"
-    targets = [line.split("|", 4) for line in _run(["apt-get", "indextargets", "--format", form]).splitlines()]
-    main = [target[2:] for target in targets if target[:2] == ["Packages", "main"]]
-    # The label is known once the machine has fetched its lists; before that the release's name must do.
-    ranked = [uri for label, _, uri in main if label == "Debian"]
-    ranked += [uri for label, name, uri in main if not label and name in (codename, "stable", "oldstable")]
+    # Without release information: also where the package lists have been removed, as in most containers.
+    form = "$(CREATED_BY)|$(COMPONENT)|$(RELEASE)|$(REPO_URI)"
+    shown = _run(["apt-get", "indextargets", "--no-release-info", "--format", form])
+    targets = [line.split("|", 3) for line in shown.splitlines()]
+    main = [(release, uri) for created_by, component, release, uri in targets if (created_by, component) == _MAIN]
+    ranked = [uri for name in (codename, "stable", "oldstable") for release, uri in main if release == name]
     yield from dict.fromkeys(ranked)
 
 
