@@ -18,6 +18,8 @@ class Reason(StrEnum):
     EMPTY_FRAME = "empty_frame"
     UNSUPPORTED_VERSION = "unsupported_version"
     BAD_CHECKSUM = "bad_checksum"
+    ENCRYPTED = "encrypted"
+    """Encrypted by the meter above LoRaWAN, with a key that we do not hold."""
     DEVICE_FAULT = "device_fault"
     """The device itself says that it has no measurement to give."""
 

@@ -101,6 +101,15 @@ CITY = (
         origin="ELSYS payload (acceleration motion)",
     ),
     state("occupied", ("Présence", "Occupied"), origin="ELSYS payload (occupancy)"),
+    q(
+        "occupancy_rate",
+        "%",
+        "%",
+        (0, 100),
+        ("Taux d'occupation", "Occupancy rate"),
+        un_cefact="P1",
+        origin="Nexelec X2 (occupancy rate)",
+    ),
     state("parking_occupied", ("Place occupée", "Parking space occupied"), sdm="status"),
     q(
         "previous_state_duration",

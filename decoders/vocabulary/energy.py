@@ -127,6 +127,17 @@ ENERGY = (
         un_cefact="KWH",
     ),
     q(
+        "cooling_energy_total",
+        "kW.h",
+        "kWh",
+        (0, 1e9),
+        ("Index d'énergie frigorifique", "Cooling energy index"),
+        kind=Kind.COUNTER,
+        senml="kWh",
+        un_cefact="KWH",
+        origin="heat and cooling meters, energy E3 (EN 13757-3)",
+    ),
+    q(
         "thermal_power",
         "W",
         "W",

@@ -36,7 +36,6 @@ WATER = (
         kind=Kind.COUNTER,
         senml="m3",
         un_cefact="MTQ",
-        use=Use.OPEN,
         origin="OMS meters (volume, reverse flow)",
     ),
     q(
@@ -56,7 +55,6 @@ WATER = (
         spike=20,
         sdm=Target("pressure", 100),
         un_cefact="BAR",
-        use=Use.OPEN,
         origin="network pressure loggers, in the unit of the trade",
     ),
     q(
@@ -68,8 +66,7 @@ WATER = (
         senml="m",
         sdm="waterLevel",
         un_cefact="MTR",
-        use=Use.DERIVED,
-        origin="Smart Data Models, WaterObserved; from distance and mounting height, or a 4-20 mA probe",
+        origin="Smart Data Models, WaterObserved; also from distance and mounting height, or a 4-20 mA probe",
     ),
     state("water_leak", ("Fuite d'eau", "Water leak"), ttn="water.leak"),
     q(

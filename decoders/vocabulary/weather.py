@@ -48,7 +48,16 @@ WEATHER = (
         kind=Kind.COUNTER,
         senml="mm",
         un_cefact="MMT",
-        use=Use.OPEN,
+    ),
+    q(
+        "precipitation_rate",
+        "mm/h",
+        "mm/h",
+        (0, 500),
+        ("Intensité de la pluie", "Rain rate"),
+        senml="mm/h",
+        un_cefact="H67",
+        origin="SenseCAP measurement 4113 (rainfall hourly)",
     ),
     q(
         "solar_irradiance",
@@ -69,7 +78,6 @@ WEATHER = (
         ("Indice UV", "UV index"),
         sdm="uVIndexMax",
         un_cefact="C62",
-        use=Use.OPEN,
         origin="WHO global solar UV index; Smart Data Models, WeatherForecast (uVIndexMax)",
     ),
     q(

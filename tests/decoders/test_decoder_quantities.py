@@ -19,7 +19,7 @@ PREFIXES = {"k", "h", "d", "c", "m", "u", "n", "M", "G"}
 SENML = {
     *("m", "kg", "g", "s", "A", "K", "V", "W", "J", "Pa", "Cel", "lx", "m2", "m3", "m/s", "W/m2", "lat", "lon", "Hz"),
     *("dB", "count", "/", "%RH", "%EL", "S/m", "var", "VA", "deg"),
-    *("kWh", "kvarh", "Ah", "mA", "mV", "ug/m3", "ppm", "hPa", "mm", "cm", "km", "/100"),
+    *("kWh", "kvarh", "Ah", "mA", "mV", "ug/m3", "ppm", "hPa", "mm", "cm", "km", "/100", "mm/h"),
 }
 
 
@@ -85,7 +85,7 @@ def test_mappings_are_sane(quantity: Quantity) -> None:
 @EACH_QUANTITY
 def test_use_is_told_truly(quantity: Quantity) -> None:
     decoded = any(quantity.code in decoder.quantities for decoder in all_decoders())
-    assert not decoded or quantity.use is Use.DECODED
+    assert decoded == (quantity.use is Use.DECODED)
 
 
 def test_labels_are_unique() -> None:
