@@ -9,6 +9,7 @@ from uuid import UUID
 _CHIRPSTACK = b"chirpstack"
 _MESSAGE = b"message"
 _REJECTED = b"rejected"
+_FRAME = b"frame"
 
 
 def event_key(event: str, dev_eui: str, deduplication_id: UUID) -> UUID:
@@ -24,6 +25,11 @@ def message_key(topic: str, body: bytes) -> UUID:
 def rejected_key(topic: str, body: bytes) -> UUID:
     """Key of a message in quarantine; apart from ``message_key``, so that a replay can still be stored."""
     return _digest(_REJECTED, topic.encode(errors="replace"), body)
+
+
+def frame_key(dev_eui: str, dev_addr: str, f_cnt: int, f_port: int, payload: bytes) -> UUID:
+    """Key of what a device sent, the same for every copy whatever the network server calls it (``recent_frame``)."""
+    return _digest(_FRAME, dev_eui.encode(), dev_addr.encode(), b"%d %d" % (f_cnt, f_port), payload)
 
 
 def _digest(*parts: bytes) -> UUID:

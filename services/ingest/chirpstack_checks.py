@@ -22,6 +22,7 @@ _DEV_ADDR = re.compile(r"[0-9a-fA-F]{8}")
 _FLOAT32 = struct.Struct("<f")
 _INT16 = range(-(2**15), 2**15)
 _BYTE = range(256)
+_COPIES = range(1000)
 
 
 def checked_uplink(up: UpEvent, topic: EventTopic, received_at: datetime, rules: TimeRules) -> Uplink:
@@ -34,6 +35,7 @@ def checked_uplink(up: UpEvent, topic: EventTopic, received_at: datetime, rules:
     _within(up.dr, _BYTE, "dr")
     if up.spreading_factor is not None:
         _within(up.spreading_factor, _BYTE, "spreadingFactor")
+    _within(len(up.copies), _COPIES, "number of rxInfo")
     network = [copy.ns_time for copy in up.copies if copy.ns_time is not None]
     gateways = [copy.gw_time for copy in up.copies if copy.gw_time is not None]
     judged = judge_time(up.time, network, gateways, received_at, rules)

@@ -41,6 +41,10 @@ class Parser:
             _log.exception("a parser crashed", topic=message.topic)
             return rejected(message, Reason.PARSER_CRASHED, repr(error))
 
+    def encoding(self, body: bytes) -> Encoding:
+        """The one that is set, or the one it looks like. Raises RejectionError."""
+        return sniff(body) if self._encoding == "auto" else self._encoding
+
     def _parsed(self, message: Message) -> Uplink | DeviceEvent:
         body = message.body
         topic = self._topics.parse(message.topic)
@@ -50,7 +54,7 @@ class Parser:
             raise RejectionError(Reason.UNKNOWN_EVENT, f"event {topic.event[:40]!r}")
         if len(body) > BODY_LIMIT:
             raise RejectionError(Reason.TOO_LARGE, f"{len(body)} bytes, of which {BODY_LIMIT} are kept")
-        encoding = sniff(body) if self._encoding == "auto" else self._encoding
+        encoding = self.encoding(body)
         source = chirpstack_json if encoding == "json" else chirpstack_protobuf
         if topic.event == "up":
             return checked_uplink(source.parse_up(body), topic, message.received_at, self._rules)

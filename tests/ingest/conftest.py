@@ -1,16 +1,32 @@
-"""ChirpStack's events as it writes them (``data/events``), and messages made of them."""
+"""ChirpStack's events as it writes them (``data/events``), a small territory in a real database, a pipeline on it."""
 
+import base64
 import json
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from uuid import UUID, uuid4
 
+import psycopg
 import pytest
+from psycopg.rows import namedtuple_row
 
+from services.core.settings import Settings
+from services.core.storage.connect import connect
+from services.core.times import TimeRules
+from services.core.vocabulary import sync_vocabulary
+from services.ingest.chirpstack_topic import TopicFilter
+from services.ingest.metrics import Metrics
+from services.ingest.parsing import Parser
+from services.ingest.pipeline import Pipeline
 from services.ingest.source import Message
+from services.ingest.store import Store
 
 EVENTS = Path(__file__).parent / "data" / "events"
 RECEIVED_AT = datetime(2026, 9, 21, 14, 13, 22, tzinfo=UTC)
+INSTALLED_AT = datetime(2026, 1, 1, tzinfo=UTC)
+MODEL = "milesight/am300"
 
 
 @dataclass(frozen=True)
@@ -48,3 +64,150 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest.fixture(scope="session")
 def cases() -> dict[str, Case]:
     return {case.name: case for case in load_cases()}
+
+
+def temperature(degrees: float) -> bytes:
+    """A frame of the AM300 series: channel 03, type 67, i16 little-endian, a tenth of a degree (Milesight's README)."""
+    return b"\x03\x67" + round(degrees * 10).to_bytes(2, "little", signed=True)
+
+
+@dataclass(frozen=True)
+class Territory:
+    """A commune in a database: declare, install, receive, and look at what is stored."""
+
+    url: str
+    connection: psycopg.Connection
+    settings: Settings
+    now: list[datetime] = field(default_factory=lambda: [RECEIVED_AT])
+    metrics: list[Metrics] = field(default_factory=list)
+
+    def point(self, name: str = "Salle 3") -> int:
+        row = self.connection.execute(
+            "INSERT INTO point (organisation_id, site_id, theme, name, created_at)"
+            " SELECT organisation_id, id, 'air', %s, now() FROM site"
+            " ON CONFLICT (site_id, name) DO UPDATE SET name = excluded.name RETURNING id",
+            (name,),
+        ).fetchone()
+        return row[0]
+
+    def declare(self, dev_eui: str, model: str = MODEL) -> None:
+        self.connection.execute(
+            "INSERT INTO device (dev_eui, organisation_id, model_id, declared_at)"
+            " SELECT %s, id, %s, now() FROM organisation",
+            (dev_eui, model),
+        )
+
+    def install(
+        self, dev_eui: str, point: str = "Salle 3", start: datetime = INSTALLED_AT, end: datetime | None = None
+    ) -> None:
+        self.connection.execute(
+            "INSERT INTO installation (dev_eui, point_id, channel, period) VALUES (%s, %s, %s, tstzrange(%s, %s))",
+            (dev_eui, self.point(point), "" if point == "Salle 3" else dev_eui, start, end),
+        )
+
+    def device(self, dev_eui: str, model: str = MODEL, point: str = "Salle 3") -> str:
+        self.declare(dev_eui, model)
+        self.install(dev_eui, point)
+        return dev_eui
+
+    def up(
+        self,
+        dev_eui: str,
+        payload: bytes,
+        *,
+        at: datetime | None = None,
+        f_cnt: int = 1,
+        f_port: int = 85,
+        deduplication_id: UUID | None = None,
+        gateways: tuple[str, ...] = ("0016c001f153a14c",),
+        **fields: object,
+    ) -> Message:
+        """An uplink as ChirpStack's JSON has it, received now, measured ``at``."""
+        at = at or self.now[0]
+        event = {
+            "deduplicationId": str(deduplication_id or uuid4()),
+            "time": at.isoformat(),
+            "deviceInfo": {"devEui": dev_eui, "deviceName": f"d-{dev_eui[-4:]}", "applicationId": "a", "tags": {}},
+            "devAddr": "01343968",
+            "dr": 5,
+            "fCnt": f_cnt,
+            "fPort": f_port,
+            "data": base64.b64encode(payload).decode(),
+            "rxInfo": [{"gatewayId": eui, "nsTime": at.isoformat(), "rssi": -74, "snr": 11.0} for eui in gateways],
+            "txInfo": {"frequency": 868100000, "modulation": {"lora": {"spreadingFactor": 7}}},
+            **fields,
+        }
+        return self.message(f"application/a/device/{dev_eui}/event/up", json.dumps(event).encode())
+
+    def message(self, topic: str, body: bytes) -> Message:
+        return Message(topic, body, 1, False, self.now[0], 0, 0)
+
+    def pipeline(self) -> tuple[Pipeline, Store]:
+        metrics = Metrics()
+        self.metrics.append(metrics)
+        store = Store(self.settings, lambda: self.now[0])
+        topics = TopicFilter(self.settings.mqtt_topic)
+        parser = Parser(topics, self.settings.encoding, TimeRules.of(self.settings))
+        return Pipeline(parser, store, self.settings, lambda: self.now[0], metrics), store
+
+    def ingest(self, *messages: Message) -> None:
+        """One batch through a pipeline of its own."""
+        pipeline, store = self.pipeline()
+        try:
+            assert pipeline.process(messages, lambda: False), "the store was not reached"
+        finally:
+            store.close()
+
+    def outcomes(self) -> dict[str, int]:
+        """What all pipelines so far counted: messages by outcome (and reason)."""
+        found: dict[str, int] = {}
+        for metrics in self.metrics:
+            for metric in metrics.messages.collect():
+                for sample in metric.samples:
+                    if sample.name.endswith("_total") and sample.value:
+                        name = sample.labels["reason"] or sample.labels["outcome"]
+                        found[name] = found.get(name, 0) + int(sample.value)
+        return found
+
+    def rows(self, statement: str, *values: object) -> list:
+        with self.connection.cursor(row_factory=namedtuple_row) as cursor:
+            return cursor.execute(statement, values).fetchall()
+
+    def value(self, statement: str, *values: object) -> object:
+        return self.connection.execute(statement, values).fetchone()[0]
+
+    def readings(self, quantity: str = "air_temperature") -> list[tuple[datetime, float, int]]:
+        return self.connection.execute(
+            "SELECT r.measured_at, r.value, r.flags FROM reading r JOIN series s ON s.id = r.series"
+            " WHERE s.quantity = %s ORDER BY r.measured_at",
+            (quantity,),
+        ).fetchall()
+
+
+def settings_for(url: str, **values: object) -> Settings:
+    return Settings(database_url=url, **values)
+
+
+@pytest.fixture
+def territory(database: str) -> Iterator[Territory]:
+    """A territory on each grade."""
+    yield from _territory(database)
+
+
+@pytest.fixture
+def embedded_territory(embedded_database: str) -> Iterator[Territory]:
+    """A territory on the embedded PostgreSQL, for what no grade can change."""
+    yield from _territory(embedded_database)
+
+
+def _territory(url: str) -> Iterator[Territory]:
+    with connect(url, autocommit=True) as connection:
+        sync_vocabulary(connection)
+        connection.execute("INSERT INTO organisation (name, created_at) VALUES ('Commune', now())")
+        connection.execute("INSERT INTO site (organisation_id, name) SELECT id, 'École' FROM organisation")
+        yield Territory(url, connection, settings_for(url))
+
+
+@pytest.fixture
+def am300_temperature() -> Callable[[float], bytes]:
+    return temperature

@@ -45,6 +45,7 @@ CREATE SEQUENCE uplink_writer MINVALUE 0 MAXVALUE 4095 CYCLE;
 CREATE TABLE uplink_pending (
     dev_eui text COLLATE "C" NOT NULL,
     uplink bigint NOT NULL,
+    measured_at timestamptz NOT NULL,  -- so that those before an installation cost no look at their frame
     outcome decode_outcome NOT NULL,
     PRIMARY KEY (dev_eui, uplink)
 );
@@ -93,6 +94,16 @@ CREATE TABLE seen (
     seen_at timestamptz NOT NULL
 );
 CREATE INDEX seen_at ON seen USING brin (seen_at);
+
+-- The second guard: a frame that ChirpStack (skip_fcnt_check) gives a new deduplication id each time it is repeated. Key: SHA-256
+-- over (dev_eui, dev_addr, f_cnt, f_port, payload). Unique, so that two processes given a copy each cannot both take theirs for
+-- the first. Kept for an hour, by ingest itself.
+CREATE TABLE recent_frame (
+    frame uuid PRIMARY KEY,
+    measured_at timestamptz NOT NULL,
+    received_at timestamptz NOT NULL
+);
+CREATE INDEX recent_frame_received_at ON recent_frame USING brin (received_at);
 
 CREATE TABLE quarantine (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

@@ -1,0 +1,119 @@
+"""One batch, one transaction: everything ingest stores goes through ``write_batch``.
+
+Tables are touched in one order and rows in order of their keys (``sql/queries/writer.sql``). Only what is seen for the
+first time has side effects.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from psycopg import Connection
+from psycopg.rows import TupleRow
+
+from services.core.domain import Flag
+from services.core.storage.queries import load
+from services.core.storage.writer_copy import (
+    copy_events,
+    copy_frames,
+    copy_pending,
+    copy_quarantine,
+    copy_receptions,
+)
+from services.core.storage.writer_heard import move_devices, move_gateways
+from services.core.storage.writer_readings import write_readings
+from services.core.storage.writer_repeats import marked_repeats
+from services.core.storage.writer_types import Batch, Candidate, FrameRow, Rank, ReadingsWritten, Written
+
+
+def write_batch(
+    connection: Connection[TupleRow], batch: Batch, *, written_at: datetime, repeat_window: timedelta
+) -> Written:
+    """Store what was not stored before, all or nothing; committed when this returns (``connection`` in autocommit).
+
+    Raises psycopg.Error; then nothing is stored, unless the connection broke while committing.
+    """
+    with connection.transaction():
+        keys = {row.key for rows in ([f.uplink for f in batch.frames], batch.events, batch.rejected) for row in rows}
+        first_seen = _claim(connection, keys, written_at)
+        frames = _first_of_each(batch.frames, first_seen)
+        frames = marked_repeats(connection, frames, repeat_window)
+        copy_frames(connection, frames)
+        copy_receptions(connection, frames, batch.gateways)
+        copy_events(connection, {e.key: e for e in batch.events if e.key in first_seen}.values())
+        copy_quarantine(connection, {r.key: r for r in batch.rejected if r.key in first_seen}.values())
+        copy_pending(connection, frames)
+        written = write_readings(connection, candidates(frames, batch))
+        if frames:
+            note_batch(connection, "ingest", written_at, [frame.id for frame in frames], written)
+            move_devices(connection, frames)
+            move_gateways(connection, frames, batch.gateways)
+    repeats = frozenset(frame.uplink.key for frame in frames if frame.repeat)
+    return Written(first_seen, repeats, written.count, written.conflicts)
+
+
+def candidates(frames: Iterable[FrameRow], batch: Batch) -> list[Candidate]:
+    """The values of the frames that are no repetitions, with the series they belong to."""
+    return [
+        Candidate(
+            series,
+            value.measured_at,
+            value.value,
+            value.flags,
+            frame.id,
+            value.series.quantity,
+            Rank(bool(value.flags & Flag.HISTORICAL), frame.uplink.f_cnt, frame.uplink.deduplication_id),
+        )
+        for frame in frames
+        if not frame.repeat
+        for value in frame.decoding.values
+        if (series := batch.series.get(value.series)) is not None
+    ]
+
+
+def note_batch(
+    connection: Connection[TupleRow], kind: str, at: datetime, uplinks: Sequence[int], written: ReadingsWritten
+) -> None:
+    """A row for the consumers of the change feed, and a hint that it is there."""
+    touched = sorted(written.touched.items())
+    sql = load("writer")
+    connection.execute(
+        sql["note_batch"],
+        {
+            "kind": kind,
+            "committed_at": at,
+            "first_uplink": min(uplinks, default=None),
+            "last_uplink": max(uplinks, default=None),
+            "series": [series for series, _ in touched],
+            "from_at": [first for _, (first, _) in touched],
+            "to_at": [last for _, (_, last) in touched],
+        },
+    )
+    connection.execute(sql["notify_batch"])
+
+
+def keep_durable(connection: Connection[TupleRow]) -> None:
+    """Make commits of this connection wait for the disk, should the server's default not."""
+    connection.execute(load("writer")["keep_durable"])
+
+
+def next_writer(connection: Connection[TupleRow]) -> int:
+    """A writer number for ``UplinkIds``."""
+    row = connection.execute(load("writer")["next_writer"]).fetchone()
+    if row is None:
+        raise RuntimeError("the sequence uplink_writer gave nothing")
+    return int(row[0])
+
+
+def _claim(connection: Connection[TupleRow], keys: Iterable[UUID], seen_at: datetime) -> frozenset[UUID]:
+    rows = connection.execute(load("writer")["claim"], {"keys": sorted(keys), "seen_at": seen_at}, binary=True)
+    return frozenset(key for (key,) in rows)
+
+
+def _first_of_each(frames: Sequence[FrameRow], first_seen: frozenset[UUID]) -> list[FrameRow]:
+    """Frames seen for the first time, and of several deliveries in this batch the first."""
+    found: dict[UUID, FrameRow] = {}
+    for frame in frames:
+        if frame.uplink.key in first_seen:
+            found.setdefault(frame.uplink.key, frame)
+    return list(found.values())

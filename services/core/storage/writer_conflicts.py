@@ -1,0 +1,121 @@
+"""Two frames, one series and time: who wins is a rule, not the order of arrival.
+
+Records of the past overlap from frame to frame, so this is daily work for some meters. Whoever wins, values that differ
+are flagged as CONFLICT on the winner. No row is locked while it is decided: a reading is replaced only while it is what
+the decision was based on, else it is looked at again.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from psycopg import Connection
+from psycopg.rows import TupleRow
+
+from services.core.domain import Flag, Reading
+from services.core.storage.errors import StoreUnavailable
+from services.core.storage.queries import load
+from services.core.storage.writer_types import Candidate, Rank
+from services.core.uplink_id import received_between
+
+Key = tuple[int, datetime]
+ATTEMPTS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class _Change:
+    old: Reading
+    new: Reading
+
+
+def settle(connection: Connection[TupleRow], candidates: Sequence[Candidate]) -> dict[Key, Reading | None]:
+    """What stands at each contested key among the candidates' if it changed, None where it stayed as it was.
+
+    ``candidates`` are all that were to be inserted, those inserted among them. Raises psycopg.Error, and
+    StoreUnavailable when other transactions change the same readings faster than we look.
+    """
+    settled: dict[Key, Reading | None] = {}
+    for _ in range(ATTEMPTS):
+        rivals = _rivals(connection, candidates)
+        ranks = _ranks(connection, {rival.uplink for _, rival in rivals})
+        changes: list[_Change] = []
+        for candidate, rival in rivals:
+            key = (candidate.series, candidate.measured_at)
+            winner = _winner(candidate, rival, ranks.get(rival.uplink))
+            if winner != rival:
+                changes.append(_Change(rival, winner))
+                settled[key] = winner
+            else:
+                settled.setdefault(key, None)
+        if not changes or _replace(connection, changes) == len(changes):
+            return settled
+    raise StoreUnavailable("readings changed while their conflicts were settled")
+
+
+def _winner(candidate: Candidate, rival: Reading, rank: tuple[int, UUID] | None) -> Reading:
+    differ = candidate.value != rival.value or bool((candidate.flags | rival.flags) & Flag.CONFLICT)
+    conflict = Flag.CONFLICT if differ else Flag(0)
+    # A rival whose frame is gone (retention) cannot be asked; it stays.
+    if rank is not None and candidate.rank < Rank(bool(rival.flags & Flag.HISTORICAL), *rank):
+        flags = candidate.flags | conflict
+        return Reading(candidate.series, candidate.measured_at, candidate.value, flags, candidate.uplink)
+    return Reading(rival.series, rival.measured_at, rival.value, rival.flags | conflict, rival.uplink)
+
+
+def _rivals(connection: Connection[TupleRow], candidates: Sequence[Candidate]) -> list[tuple[Candidate, Reading]]:
+    times = [candidate.measured_at for candidate in candidates]
+    rows = connection.execute(
+        load("writer")["rivals"],
+        {
+            "series": [candidate.series for candidate in candidates],
+            "measured_at": times,
+            "uplink": [candidate.uplink for candidate in candidates],
+            "first": min(times),
+            "last": max(times),
+        },
+        binary=True,
+    )
+    found: list[tuple[Candidate, Reading]] = []
+    for place, value, flags, uplink in rows:
+        candidate = candidates[int(place) - 1]
+        found.append((candidate, Reading(candidate.series, candidate.measured_at, value, Flag(flags), uplink)))
+    return found
+
+
+def _ranks(connection: Connection[TupleRow], uplinks: Collection[int]) -> dict[int, tuple[int, UUID]]:
+    if not uplinks:
+        return {}
+    ids = sorted(uplinks)
+    bounds = [received_between(uplink) for uplink in ids]
+    rows = connection.execute(
+        load("writer")["rival_frames"],
+        {
+            "id": ids,
+            "from_at": [start for start, _ in bounds],
+            "to_at": [end for _, end in bounds],
+            "first": bounds[0][0],
+            "last": bounds[-1][1],
+        },
+        binary=True,
+    )
+    return {number: (f_cnt, deduplication_id) for number, f_cnt, deduplication_id in rows}
+
+
+def _replace(connection: Connection[TupleRow], changes: Sequence[_Change]) -> int:
+    changes = sorted(changes, key=lambda change: (change.new.series, change.new.measured_at))
+    times = [change.new.measured_at for change in changes]
+    return connection.execute(
+        load("writer")["replace_readings"],
+        {
+            "series": [change.new.series for change in changes],
+            "measured_at": times,
+            "value": [change.new.value for change in changes],
+            "flags": [int(change.new.flags) for change in changes],
+            "uplink": [change.new.uplink for change in changes],
+            "old_flags": [int(change.old.flags) for change in changes],
+            "old_uplink": [change.old.uplink for change in changes],
+            "first": min(times),
+            "last": max(times),
+        },
+    ).rowcount

@@ -1,0 +1,75 @@
+"""What is handed to the writer, and what it answers."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from services.core.decoding import Decoding, SeriesKey
+from services.core.domain import DeviceEvent, Flag, Outcome, Rejected, Uplink
+
+
+@dataclass(frozen=True, slots=True)
+class FrameRow:
+    """An uplink with its id and what became of it; ``repeat``: a copy under another deduplication id is stored."""
+
+    id: int
+    uplink: Uplink
+    decoding: Decoding
+    repeat: bool = False
+
+    @property
+    def outcome(self) -> Outcome:
+        return Outcome.REPEAT if self.repeat else self.decoding.outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A value that wants to be the reading of its series and time; when several want it, the least rank wins."""
+
+    series: int
+    measured_at: datetime
+    value: float
+    flags: Flag
+    uplink: int
+    quantity: str
+    rank: "Rank"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Rank:
+    """Direct before historical, then the lowest frame counter, then the deduplication id: not who came first."""
+
+    historical: bool
+    f_cnt: int
+    deduplication_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What one transaction stores. ``series`` and ``gateways`` have an id for every one that exists."""
+
+    frames: Sequence[FrameRow]
+    events: Sequence[DeviceEvent]
+    rejected: Sequence[Rejected]
+    series: Mapping[SeriesKey, int]
+    gateways: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingsWritten:
+    """Readings that are new or changed: how many, and per series from when to when; ``conflicts``: keys contested."""
+
+    count: int
+    conflicts: int
+    touched: Mapping[int, tuple[datetime, datetime]]
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """``first_seen``: keys stored by this transaction, all others are duplicates; ``repeats``: frames among them."""
+
+    first_seen: frozenset[UUID]
+    repeats: frozenset[UUID] = field(default=frozenset[UUID]())
+    readings: int = 0
+    conflicts: int = 0

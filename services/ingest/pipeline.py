@@ -1,0 +1,134 @@
+"""What happens to a message: parse, recognise, decode, judge, store. Acknowledged when this is done, not before.
+
+Every message ends as stored, duplicate, or quarantined with a reason; or its batch is tried again, as long as it takes.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from time import perf_counter
+
+import structlog
+
+from services.core.clock import Clock
+from services.core.decoding import Device, decode_uplink
+from services.core.domain import DeviceEvent, Flag, Outcome, Rejected, Uplink
+from services.core.settings import Settings
+from services.core.storage.errors import StoreRefused, StoreUnavailable
+from services.core.storage.writer import write_batch
+from services.core.storage.writer_types import Batch, FrameRow, Written
+from services.core.times import TimeRules
+from services.ingest.chirpstack_object import object_json
+from services.ingest.metrics import Metrics
+from services.ingest.parsing import Parsed, Parser, rejected
+from services.ingest.rejection import Reason
+from services.ingest.source import Message
+from services.ingest.store import Store
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Item:
+    message: Message
+    parsed: Parsed
+
+
+class Pipeline:
+    def __init__(self, parser: Parser, store: Store, settings: Settings, clock: Clock, metrics: Metrics) -> None:
+        self._parser = parser
+        self._store = store
+        self._rules = TimeRules.of(settings)
+        self._repeat_window = settings.repeat_window
+        self._clock = clock
+        self._metrics = metrics
+
+    def process(self, messages: Sequence[Message], wait: Callable[[], bool]) -> bool:
+        """Store the messages; True when every one has its outcome, and may be acknowledged.
+
+        ``wait`` pauses before the store is tried again, and returns False to give up.
+        """
+        waiting = [[_Item(message, self._parser.parse(message)) for message in messages]]
+        while waiting:
+            items = waiting.pop()
+            try:
+                self._attempt(items)
+            except StoreRefused as refusal:
+                waiting.extend(_split(items, refusal))
+            except StoreUnavailable as trouble:
+                _log.warning("store_unavailable", messages=len(items), error=str(trouble))
+                self._metrics.messages.labels("retry", "").inc(len(items))
+                waiting.append(items)
+                if not wait():
+                    return False
+        return True
+
+    def _attempt(self, items: Sequence[_Item]) -> None:
+        start = perf_counter()
+        uplinks = [(item.message, item.parsed) for item in items if isinstance(item.parsed, Uplink)]
+        with self._store.reached() as connection:
+            inventory = self._store.inventory
+            devices = inventory.devices(connection, {uplink.dev_eui for _, uplink in uplinks})
+            frames = [self._decode(message, uplink, devices[uplink.dev_eui]) for message, uplink in uplinks]
+            series = inventory.series(connection, (value.series for frame in frames for value in frame.decoding.values))
+            heard = {copy.gateway: uplink.received_at for _, uplink in uplinks for copy in uplink.receptions}
+            gateways = inventory.gateways(connection, heard)
+            events = [item.parsed for item in items if isinstance(item.parsed, DeviceEvent)]
+            rejects = [item.parsed for item in items if isinstance(item.parsed, Rejected)]
+            batch = Batch(frames, events, rejects, series, gateways)
+            written = write_batch(connection, batch, written_at=self._clock(), repeat_window=self._repeat_window)
+        self._metrics.store_seconds.observe(perf_counter() - start)
+        self._metrics.batch_messages.observe(len(items))
+        self._count(items, frames, written)
+
+    def _decode(self, message: Message, uplink: Uplink, device: Device | None) -> FrameRow:
+        decoding = decode_uplink(uplink, device, self._rules)
+        if decoding.outcome in {Outcome.UNKNOWN_DEVICE, Outcome.NO_DECODER}:
+            decoded_by_lns = object_json(message.body, self._parser.encoding(message.body))
+            uplink = replace(uplink, object_json=decoded_by_lns)
+        return FrameRow(self._store.ids.next(uplink.received_at), uplink, decoding)
+
+    def _count(self, items: Sequence[_Item], frames: Sequence[FrameRow], written: Written) -> None:
+        committed_at = self._clock()
+        new = set(written.first_seen)
+        for item in items:
+            lag = (committed_at - item.message.received_at).total_seconds()
+            self._metrics.commit_lag.observe(max(0.0, lag))
+            if item.parsed.key not in new:
+                self._metrics.messages.labels("duplicate", "").inc()
+                continue
+            new.remove(item.parsed.key)
+            if isinstance(item.parsed, Rejected):
+                self._metrics.messages.labels("quarantined", item.parsed.reason).inc()
+            else:
+                self._metrics.messages.labels("stored", "").inc()
+        self._metrics.readings.inc(written.readings)
+        self._metrics.conflicts.inc(written.conflicts)
+        for frame in frames:
+            if frame.uplink.key in written.first_seen:
+                self._count_frame(frame, repeat=frame.uplink.key in written.repeats)
+                lag = (committed_at - frame.uplink.measured_at).total_seconds()
+                if not frame.uplink.flags & Flag.CLOCK_SUSPECT:
+                    self._metrics.network_lag.observe(max(0.0, lag))
+
+    def _count_frame(self, frame: FrameRow, *, repeat: bool) -> None:
+        decoding = frame.decoding
+        self._metrics.uplinks.labels(Outcome.REPEAT.value if repeat else decoding.outcome.value).inc()
+        if decoding.outcome is Outcome.REFUSED:
+            self._metrics.decode_refusals.labels(decoding.decoder or "", decoding.reason or "").inc()
+        for reason, count in decoding.dropped.items():
+            self._metrics.dropped_values.labels(reason.value).inc(count)
+
+
+def _split(items: list[_Item], refusal: StoreRefused) -> Iterator[list[_Item]]:
+    """Halves of a batch that the store refused for a data reason; an offender alone goes to quarantine."""
+    middle = len(items) // 2
+    if middle:
+        yield items[middle:]
+        yield items[:middle]
+        return
+    [item] = items
+    if isinstance(item.parsed, Rejected):
+        raise RuntimeError(f"the store refuses even the quarantine of {item.message.topic}: {refusal}") from refusal
+    _log.error("store_refused", topic=item.message.topic, sqlstate=refusal.sqlstate, error=str(refusal))
+    reject = rejected(item.message, Reason.STORE_REFUSED, f"{refusal.sqlstate}: {refusal}")
+    yield [_Item(item.message, reject)]
