@@ -14,6 +14,10 @@ shift
 alternatives=
 for name in "$@"; do
     case $name in
+    '' | *[!0-9A-Za-z.:-]*)
+        echo "$0: not a host name or an address: '$name'" >&2
+        exit 2
+        ;;
     *:*) kind=IP ;;
     *[!0-9.]*) kind=DNS ;;
     *.*.*.*) kind=IP ;;
