@@ -11,7 +11,8 @@ from pathlib import Path
 from types import TracebackType
 
 from simulator.errors import ManifestError
-from simulator.traffic import Message, Session
+from simulator.message import Message
+from simulator.station import Session
 
 FORMAT = "1"
 _TABLES = """
@@ -49,14 +50,23 @@ class Manifest:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._db = sqlite3.connect(path, isolation_level=None)
+        except (OSError, sqlite3.Error) as error:
+            raise self._unusable(error) from error
+        try:
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA synchronous = NORMAL")
             self._db.execute("PRAGMA busy_timeout = 10000")
             self._start(header, created_at)
-        except (OSError, sqlite3.Error) as error:
-            raise ManifestError(f"{path}: cannot be used as a manifest: {error}; give another file") from error
-        row = self._db.execute("SELECT max(id) FROM message").fetchone()
-        self._last_id: int = row[0] or 0
+            self._last_id: int = self._db.execute("SELECT coalesce(max(id), 0) FROM message").fetchone()[0]
+        except sqlite3.Error as error:
+            self._db.close()
+            raise self._unusable(error) from error
+        except ManifestError:
+            self._db.close()
+            raise
+
+    def _unusable(self, error: Exception) -> ManifestError:
+        return ManifestError(f"{self._path}: cannot be used as a manifest: {error}; give another file")
 
     def _start(self, header: Header, created_at: datetime) -> None:
         db = self._db

@@ -7,14 +7,16 @@ import time
 from simulator.events.json_text import JsonEncoding
 from simulator.events.model import Encoding
 from simulator.manifest import Header, Manifest
+from simulator.message import Message
 from simulator.options import Options, Phase, Progress, Summary
 from simulator.scenario.load import load
 from simulator.scenario.model import Scenario
 from simulator.sensors import Device, build
+from simulator.station import SECOND, Session
 from simulator.targets.file import FileTarget
 from simulator.targets.model import Target
 from simulator.territory import export, write
-from simulator.traffic import SECOND, Message, Session, Traffic
+from simulator.traffic import Traffic
 from simulator.window import Window, check, microseconds, moment, window
 
 __all__ = ["Options", "Progress", "Summary", "export", "run"]

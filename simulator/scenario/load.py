@@ -80,6 +80,8 @@ def organisation_paths(root: OrganisationSpec, above: str = "") -> Iterator[tupl
 def _check(scenario: Scenario, reader: Reader) -> None:
     if not scenario.gateways:
         raise reader.error("gateways", "at least one is needed")
+    if not any(site.points for site in scenario.sites):
+        raise reader.error("sites", "at least one with a point is needed")
     if scenario.live_interval_divisor < 1:
         raise reader.error("live_interval_divisor", "expected 1 or more")
     for name, rate in (

@@ -11,9 +11,7 @@ import secrets
 import ssl
 import threading
 import time
-from dataclasses import dataclass
 from typing import Protocol, cast
-from urllib.parse import parse_qs, unquote, urlsplit
 
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
@@ -21,6 +19,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from simulator.errors import TargetError
+from simulator.targets.address import broker_address, tls_context
 
 _WINDOW = 1000
 _READ_EVERY = 32
@@ -30,64 +29,10 @@ _LONGEST_PAUSE = 5.0
 _PAUSE_WHILE_STOPPING = 0.1
 
 
-@dataclass(frozen=True, slots=True)
-class BrokerAddress:
-    """Where the broker is and how to sign in; files are PEM."""
-
-    host: str
-    port: int
-    tls: bool
-    username: str | None
-    password: str | None
-    ca: str | None
-    certificate: str | None
-    key: str | None
-
-
-def broker_address(url: str) -> BrokerAddress:
-    """Reads `mqtt://[user[:password]@]host[:port]` or `mqtts://...[?ca=FILE&cert=FILE&key=FILE]`.
-
-    Raises:
-        TargetError: naming what is wrong, without the password.
-    """
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError as error:
-        raise TargetError(f"not an MQTT address: {error}; expected mqtt://host:1883 or mqtts://host:8883") from error
-    if parts.scheme not in {"mqtt", "mqtts"} or not parts.hostname or parts.path not in {"", "/"}:
-        raise TargetError("not an MQTT address; expected mqtt://[user:password@]host:1883 or mqtts://host:8883")
-    files = parse_qs(parts.query)
-    unknown = sorted(set(files) - {"ca", "cert", "key"})
-    if unknown:
-        raise TargetError(f"MQTT address: unknown option {unknown[0]!r}; allowed: ca, cert, key")
-    tls = parts.scheme == "mqtts"
-    return BrokerAddress(
-        host=parts.hostname,
-        port=port or (8883 if tls else 1883),
-        tls=tls,
-        username=unquote(parts.username) if parts.username else None,
-        password=unquote(parts.password) if parts.password else None,
-        ca=files.get("ca", [None])[0],
-        certificate=files.get("cert", [None])[0],
-        key=files.get("key", [None])[0],
-    )
-
-
 class _TlsClient(Protocol):
     """The one method of paho's client whose annotation does not name its argument's type."""
 
     def tls_set_context(self, context: ssl.SSLContext) -> None: ...
-
-
-def _tls(address: BrokerAddress) -> ssl.SSLContext:
-    try:
-        context = ssl.create_default_context(cafile=address.ca)
-        if address.certificate:
-            context.load_cert_chain(address.certificate, address.key)
-    except OSError as error:  # ssl.SSLError is one
-        raise TargetError(f"MQTT over TLS: {error}; check the ca, cert and key files of the address") from error
-    return context
 
 
 class MqttTarget:
@@ -123,7 +68,7 @@ class MqttTarget:
         if address.username is not None:
             client.username_pw_set(address.username, address.password)
         if address.tls:
-            cast("_TlsClient", client).tls_set_context(_tls(address))
+            cast("_TlsClient", client).tls_set_context(tls_context(address))
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect
         client.on_publish = self._on_publish

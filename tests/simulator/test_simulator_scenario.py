@@ -109,6 +109,11 @@ def test_a_file_of_something_else_is_refused(nothing: str) -> None:
         parse(nothing, "my.yaml")
 
 
+def test_a_territory_without_devices_is_refused(text: str) -> None:
+    with pytest.raises(ScenarioError, match=r"my.yaml: sites: at least one with a point is needed"):
+        parse(text[: text.index("sites:")] + "sites: []\n", "my.yaml")
+
+
 def test_unknown_names_and_files_are_told(tmp_path: Path) -> None:
     with pytest.raises(ScenarioError, match=r"no scenario named 'ville'; there are: village; or give a .yaml file"):
         load("ville")

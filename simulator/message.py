@@ -1,0 +1,28 @@
+"""A message on its way: what is published and what the manifest keeps of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from simulator.encoders.truth import Truth
+
+
+@dataclass(slots=True)
+class Message:
+    """One event to publish, with everything the manifest keeps. `id` is 0 until the manifest gives one."""
+
+    topic: str
+    event: str
+    dev_eui: str
+    deduplication_id: str
+    body: bytes
+    time: int
+    dev_addr: str | None
+    declared: bool
+    f_cnt: int | None = None
+    f_port: int | None = None
+    payload: bytes | None = None
+    gateways: int | None = None
+    truths: tuple[Truth, ...] = ()
+    fault: str | None = None
+    id: int = 0

@@ -1,0 +1,130 @@
+"""The network server's side: a transmission becomes the event ChirpStack would publish, or is lost on air.
+
+Times are microseconds since 1970.
+"""
+
+from __future__ import annotations
+
+from simulator.events.model import Encoding, Gateway, Join, RxInfo, Status, Uplink, stable_uuid
+from simulator.message import Message
+from simulator.noise import Draws
+from simulator.radio import FREQUENCIES, Reception
+from simulator.scenario.model import GatewaySpec
+from simulator.station import SECOND, Station
+
+DEDUPLICATION = 200_000  # ChirpStack collects the gateways' copies for 200 ms
+
+
+class Network:
+    """Gateways and network server of a scenario."""
+
+    def __init__(self, gateways: tuple[GatewaySpec, ...], encoding: Encoding, seed: int) -> None:
+        self._clocks = [gateway.clock for gateway in gateways]
+        self._gateways = [Gateway(g.id, g.latitude, g.longitude, g.altitude) for g in gateways]
+        self._encoding = encoding
+        self._seed = seed
+
+    def report(self, station: Station, at: int, draws: Draws) -> Message | None:
+        """The station's next uplink; None when nobody heard it."""
+        session, device = station.session, station.device
+        f_cnt = session.f_cnt
+        session.f_cnt += 1
+        since = at - station.last if station.last is not None else station.interval
+        station.last = at
+        receptions = station.radio.receptions(draws)
+        if not receptions:
+            return None
+        payload = device.sample(at / SECOND, since / SECOND)
+        rx, time = self._rx(receptions, at, draws)
+        channel = rx[0].channel
+        deduplication_id = stable_uuid(self._seed, device.dev_eui, at)
+        event = Uplink(
+            station.identity,
+            deduplication_id,
+            time,
+            session.dev_addr,
+            station.radio.dr,
+            f_cnt,
+            payload.f_port,
+            payload.data,
+            rx,
+            FREQUENCIES[channel],
+            station.radio.spreading_factor,
+        )
+        message = self._message(station, "up", deduplication_id, self._encoding.up(event), time)
+        message.f_cnt, message.f_port, message.payload = f_cnt, payload.f_port, payload.data
+        message.gateways, message.truths = len(rx), payload.truths
+        return message
+
+    def _rx(self, receptions: list[Reception], at: int, draws: Draws) -> tuple[tuple[RxInfo, ...], int]:
+        """`rxInfo` and the event's time: first GPS stamp, else first gateway clock, else the server's."""
+        channel = draws.below(len(FREQUENCIES))
+        ns_base = (at + 35_000) * 1000
+        gps: int | None = None
+        stamped: int | None = None
+        rx: list[RxInfo] = []
+        for reception in receptions:
+            bits = draws.bits()
+            clock = self._clocks[reception.gateway]
+            gw_time = gps_time = None
+            if clock == "gps":
+                gw_time = at * 1000
+                gps_time = at // 1000 * 1_000_000
+                gps = gps if gps is not None else gps_time
+            elif clock == "ntp":
+                gw_time = (at + (bits >> 48) % 30_000 - 15_000) * 1000
+            if gw_time is not None and stamped is None:
+                stamped = gw_time
+            rx.append(
+                RxInfo(
+                    self._gateways[reception.gateway],
+                    bits & 0xFFFF,
+                    gw_time,
+                    ns_base + (bits >> 20) % 60_000_000,
+                    gps_time,
+                    reception.rssi,
+                    reception.snr,
+                    channel,
+                    1 if channel < 3 else 0,
+                    (bits >> 32).to_bytes(4, "big"),
+                )
+            )
+        if gps is not None:
+            return tuple(rx), gps
+        return tuple(rx), stamped if stamped is not None else ns_base + 200_000_000
+
+    def join(self, station: Station, at: int, draws: Draws) -> Message:
+        """A new session and its `join` event."""
+        session, device = station.session, station.device
+        session.dev_addr = f"{draws.bits() & 0x01FFFFFF:08x}"
+        session.joins += 1
+        session.f_cnt = 0
+        deduplication_id = stable_uuid(self._seed, device.dev_eui, at, "join")
+        time = (at + DEDUPLICATION) * 1000 + draws.below(1000)
+        event = Join(station.identity, deduplication_id, time, session.dev_addr)
+        return self._message(station, "join", deduplication_id, self._encoding.join(event), time)
+
+    def status(self, station: Station, at: int, draws: Draws) -> Message | None:
+        """The answer to the daily status request; None when nobody heard it."""
+        receptions = station.radio.receptions(draws)
+        if not receptions:
+            return None
+        margin = round(max(reception.snr for reception in receptions) - station.radio.limit)
+        battery = min(254, max(1, round(254 * station.device.battery(at / SECOND))))
+        deduplication_id = stable_uuid(self._seed, station.device.dev_eui, at, "status")
+        time = (at + DEDUPLICATION) * 1000 + draws.below(1000)
+        event = Status(station.identity, deduplication_id, time, max(-32, min(31, margin)), battery)
+        return self._message(station, "status", deduplication_id, self._encoding.status(event), time)
+
+    @staticmethod
+    def _message(station: Station, event: str, deduplication_id: str, body: bytes, time: int) -> Message:
+        return Message(
+            topic=station.identity.topic(event),
+            event=event,
+            dev_eui=station.device.dev_eui,
+            deduplication_id=deduplication_id,
+            body=body,
+            time=time // 1000,
+            dev_addr=None if event == "status" else station.session.dev_addr,
+            declared=station.device.point.device.declared,
+        )

@@ -1,0 +1,73 @@
+"""A device on air: its radio, its LoRaWAN session and the moments at which it sends.
+
+Times are microseconds since 1970. The moments of reports lie on a grid that depends on the seed alone,
+so a run that stops and one that goes on later agree.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from simulator.events.model import Identity, stable_uuid
+from simulator.noise import mix, normal
+from simulator.radio import Radio, Spot
+from simulator.scenario.model import Scenario
+from simulator.sensors import Device
+
+SECOND = 1_000_000
+_DAY = 86400 * SECOND
+
+
+@dataclass(slots=True)
+class Session:
+    """A device's LoRaWAN session; `f_cnt` is the counter of the next frame."""
+
+    joins: int = 0
+    dev_addr: str = ""
+    f_cnt: int = 0
+
+
+class Station:
+    """A device on air."""
+
+    __slots__ = ("device", "identity", "interval", "last", "phase", "radio", "session")
+
+    def __init__(self, scenario: Scenario, device: Device, session: Session, divisor: float) -> None:
+        spot = Spot(device.site.latitude, device.site.longitude, device.point.device.building_loss)
+        self.device = device
+        self.identity = identity_of(scenario, device)
+        self.radio = Radio(spot, scenario.gateways, device.seed, scenario.faults.loss_rate)
+        self.session = session
+        self.interval = max(SECOND, int(device.point.device.interval * SECOND / divisor))
+        self.phase = mix(device.seed, 1) % self.interval
+        self.last: int | None = None
+
+    def report_after(self, at: int) -> int:
+        """The first report later than `at`."""
+        n = (at - self.phase) // self.interval
+        while True:
+            moment = self.phase + n * self.interval + int(0.012 * self.interval * normal(self.device.seed ^ 3, n))
+            if moment > at:
+                return moment
+            n += 1
+
+    def status_after(self, at: int) -> int:
+        """The first daily status later than `at`."""
+        phase = mix(self.device.seed, 2) % _DAY
+        return at + _DAY - (at - phase) % _DAY
+
+
+def identity_of(scenario: Scenario, device: Device) -> Identity:
+    """How the LNS knows a device: one tenant, an application per theme, a profile per model."""
+    theme, model = device.point.theme, device.point.device.model
+    return Identity(
+        dev_eui=device.dev_eui,
+        device_name=device.name,
+        tenant_id=stable_uuid(scenario.scenario, "tenant"),
+        tenant_name=scenario.organisation.name,
+        application_id=stable_uuid(scenario.scenario, "application", theme),
+        application_name=theme,
+        device_profile_id=stable_uuid(scenario.scenario, "profile", model),
+        device_profile_name=model,
+        tags=(("commune", device.site.commune),),
+    )
