@@ -127,7 +127,11 @@ class Broker:
                 # The broker holds the lock from here on: it is free when the broker has ended, not before.
                 keep_open=[lock.fileno()],
             )
-        self._wait_until_listening(self._child, patience)
+        try:
+            self._wait_until_listening(self._child, patience)
+        except BaseException:
+            self.kill()
+            raise
 
     def stop(self) -> None:
         """Save everything and end (20 s, then SIGKILL); nothing if it does not run."""
@@ -177,5 +181,4 @@ class Broker:
                 if probe.connect_ex(("127.0.0.1", self.port)) == 0:
                     return
             time.sleep(POLL)
-        self.kill()
         raise ServerFailed(f"Mosquitto did not start. The end of {self.log}:\n{log_tail(self.log)}")

@@ -132,7 +132,11 @@ class Server:
             # A fast, clean shutdown: open transactions are rolled back, the rest is on disk.
             orphan_signal=signal.SIGINT,
         )
-        self._wait_until_ready(self._child, patience)
+        try:
+            self._wait_until_ready(self._child, patience)
+        except BaseException:
+            self.stop()
+            raise
 
     def stop(self) -> None:
         """Shut down cleanly (20 s, then without a checkpoint, then SIGKILL); nothing if it does not run."""
@@ -224,7 +228,6 @@ class Server:
                 return
             if not child.alive or time.monotonic() > deadline:
                 why = "ended" if not child.alive else f"was not ready after {patience.total_seconds():.0f} s"
-                self.stop()
                 raise ServerFailed(f"PostgreSQL {why}. The end of {self.log}:\n{log_tail(self.log)}")
             if time.monotonic() > next_report:
                 self._report("PostgreSQL: recovering what the last stop left (this may take a minute)")

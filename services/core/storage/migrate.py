@@ -107,6 +107,7 @@ def check(conninfo: str, *, folder: Path = SQL) -> None:
     """Raise SchemaBehind or SchemaUnknown unless the database has the schema of this release.
 
     The grade is the one last migrated to: a TimescaleDB installed since is no reason to refuse work.
+    Raises psycopg.OperationalError when the server cannot be reached.
     """
     migrations = all_migrations(folder)
     with connect(conninfo, application_name="terroir-check", autocommit=True) as connection:
