@@ -7,16 +7,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.api.metrics import Metrics
 from services.api.problems import BODY_TOO_LARGE, Problem, render
+from services.api.safety import HEADERS
 
 MAX_BODY = 64 * 1024
-_SAFETY = {
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "strict-origin-when-cross-origin",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
-}
-# Nothing but the pages needs more; they say so themselves.
-_POLICY = "default-src 'none'; frame-ancestors 'none'"
 
 
 class Gate:
@@ -39,9 +32,8 @@ class Gate:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 headers = MutableHeaders(scope=message)
-                for name, value in _SAFETY.items():
+                for name, value in HEADERS.items():
                     headers.setdefault(name, value)
-                headers.setdefault("Content-Security-Policy", _POLICY)
             await send(message)
 
         try:

@@ -17,6 +17,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from services.api.safety import HEADERS
+
 _log = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
@@ -202,4 +204,6 @@ async def _store_away(request: Request, error: Exception) -> Response:
 async def _internal(request: Request, error: Exception) -> Response:
     # Starlette raises the error again after this answer, and the server logs it with its traceback.
     del error
-    return render(request.url.path, Problem(INTERNAL, "it has been logged; the same request will fail again"))
+    problem = Problem(INTERNAL, "it has been logged; the same request will fail again")
+    # This answer is made outside all middleware.
+    return render(request.url.path, problem, HEADERS)
