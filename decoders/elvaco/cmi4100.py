@@ -37,15 +37,15 @@ def decode(frame: Frame) -> Decoded:
     message = reader.u8()
     if message not in FORMATS:
         raise DecodeError(Reason.UNSUPPORTED_VERSION, f"message format 0x{message:02x}")
-    out.info["message_format"] = f"{message:02x}"
-    if message in JSON_FORMATS:
-        _json(reader, out)
-        return out.done()
     try:
-        for record in records(reader):
-            _record(record, out)
+        if message in JSON_FORMATS:
+            _json(reader, out)
+        else:
+            for record in records(reader):
+                _record(record, out)
     except DecodeError as error:
         return out.broken_off(error)
+    out.info["message_format"] = f"{message:02x}"
     return out.done()
 
 

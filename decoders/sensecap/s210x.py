@@ -11,8 +11,8 @@ that is before it, low byte first. Everything is little-endian:
 
 S2120: blocks with their kind first, big-endian and without checksum:
 
-    4a i16 temperature /10 °C, u8 humidity %, u32 light lx, u8 UV /10, u16 wind /10 m/s   (01: the same)
-    4b u16 wind direction °, u32 rain /1000 mm/h, u16 pressure 10 Pa                      (02: the same)
+    4a i16 temperature /10 °C, u8 humidity %, u32 light lx, u8 UV /10, u16 wind /10 m/s
+    4b u16 wind direction °, u32 rain /1000 mm/h, u16 pressure 10 Pa
     4c u16 gust /10 m/s, u32 rain in all /1000 mm
     03 u8 battery %
     04 u8 battery %, u8[2] hardware, u8[2] firmware, u16 interval min, u16 interval of the position min
@@ -29,6 +29,7 @@ from decoders.sensecap.weather import BLOCKS, weather
 
 MESSAGE_SIZE, CHECKSUM_SIZE = 7, 2
 POLYNOMIAL = 0x8408
+FIRST_WEATHER_BLOCK = 0x4A
 FIRST_MEASUREMENT = 0x1000
 VERSIONS, PROBE_VERSION, PROBE_ID_LOW, PROBE_ID_HIGH, PROBE_KIND = 0, 1, 2, 3, 4
 BATTERY, REMOVED = 7, 0x120
@@ -69,15 +70,23 @@ MEASUREMENTS: Mapping[int, tuple[str, float, str]] = {
 def decode(frame: Frame) -> Decoded:
     """Decode a frame of an S210x or S2120."""
     reader, out = Reader(frame.payload), Collector()
-    if reader.remaining % MESSAGE_SIZE == CHECKSUM_SIZE and _checksum_holds(frame.payload):
-        while reader.remaining > CHECKSUM_SIZE:
-            _message(reader, out)
-        return out.done()
-    if reader.peek() not in BLOCKS:
-        raise DecodeError(
-            Reason.BAD_CHECKSUM, f"{len(frame.payload)} bytes are neither messages with a checksum nor blocks"
-        )
-    return weather(reader, out)
+    if _are_blocks(frame.payload):
+        return weather(reader, out)
+    if reader.remaining % MESSAGE_SIZE != CHECKSUM_SIZE:
+        raise DecodeError(Reason.SHORT_FRAME, f"{reader.remaining} bytes are no run of messages with a checksum")
+    if not _checksum_holds(frame.payload):
+        raise DecodeError(Reason.BAD_CHECKSUM, "the checksum of the last two bytes does not hold")
+    while reader.remaining > CHECKSUM_SIZE:
+        _message(reader, out)
+    return out.done()
+
+
+def _are_blocks(payload: bytes) -> bool:
+    """Whether the payload begins with a block; the low kinds could be channels, which lengths tell apart."""
+    return bool(payload) and (
+        payload[0] >= FIRST_WEATHER_BLOCK
+        or (payload[0] in BLOCKS and (len(payload) - CHECKSUM_SIZE) % MESSAGE_SIZE != 0)
+    )
 
 
 def _checksum_holds(payload: bytes) -> bool:

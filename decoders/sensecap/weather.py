@@ -68,8 +68,6 @@ def _fault(reader: Reader, out: Collector) -> None:
 
 
 BLOCKS: Mapping[int, Callable[[Reader, Collector], None]] = {
-    0x01: _air,
-    0x02: _wind_and_rain,
     0x03: _battery,
     0x04: _device,
     0x05: _intervals,

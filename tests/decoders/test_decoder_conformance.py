@@ -46,9 +46,9 @@ def frame_of(row: Row) -> Frame:
     return Frame(row["fPort"], bytes.fromhex(row["bytes"]), received_at)
 
 
-def key(value: Row) -> tuple[str, str, datetime | None]:
+def key(value: Row, frame: Frame) -> tuple[str, str, datetime]:
     at = value.get("time")
-    return value["metric"], value.get("channel", ""), datetime.fromisoformat(at) if at else None
+    return value["metric"], value.get("channel", ""), datetime.fromisoformat(at) if at else frame.received_at
 
 
 def series(value: Row) -> str:
@@ -75,10 +75,11 @@ def test_vectors_decode_to_their_normalised_values(decoder: Decoder, row: Row) -
         assert refusal.value.reason == row["refused"]
         assert not row["normalized"] or row["suspect"] or row.get("differs")
         return
-    decoded = decoder.decode(frame_of(row))
-    got = {(v.quantity, v.channel, v.measured_at): v.value for v in decoded.values}
+    frame = frame_of(row)
+    decoded = decoder.decode(frame)
+    got = {(v.quantity, v.channel, v.measured_at or frame.received_at): v.value for v in decoded.values}
     published = [v for v in row["normalized"] if series(v) not in row.get("differs", ())]
-    expected = {key(value): value["value"] for value in published + row.get("also", [])}
+    expected = {key(value, frame): value["value"] for value in published + row.get("also", [])}
     assert got.keys() == expected.keys()
     for name, value in expected.items():
         assert got[name] == pytest.approx(value, rel=1e-6, abs=1e-9), name
