@@ -1,4 +1,3 @@
--- no-transaction
 -- The rollups as continuous aggregates, in place of the tables the worker keeps elsewhere: same names, same columns.
 -- WITH NO DATA: refreshing belongs to the policies, a migration must not hold locks for hours.
 DROP VIEW IF EXISTS reading_hour_visible, reading_day_visible;
