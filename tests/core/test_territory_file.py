@@ -1,5 +1,6 @@
 """The territory file: what it may say, and every problem named with its line."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -227,3 +228,15 @@ def test_any_text_gives_rows_or_problems(content: str) -> None:
 @given(st.lists(st.sampled_from([*LINE.split(","), HEADER, LINE, "\n", ",", '"', "\r", "\0", ";"]), max_size=40))
 def test_any_mixture_of_a_files_parts_gives_rows_or_problems(parts: list[str]) -> None:
     assert outcome(f"{HEADER}\n" + "".join(parts)) >= 0
+
+
+def test_the_documentation_names_every_column() -> None:
+    document = (Path(__file__).parents[2] / "docs" / "territory-file.md").read_text(encoding="utf-8")
+    described = {
+        name: "(optional)" in line
+        for line in document.splitlines()
+        if line.startswith("| `")
+        for name in re.findall(r"`([a-z_]+)`", line.split("|")[1])
+    }
+    assert described == {name: name in territory_file.OPTIONAL for name in territory_file.COLUMNS}
+    assert all(f"`{name}`" in document for name in territory_file.RESERVED)
