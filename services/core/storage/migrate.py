@@ -93,7 +93,9 @@ def migrate(
         applied: list[str] = []
         for grade in Grade:
             # Creating the extension, the first file of its grade, is what reveals its licence.
-            server = detect(connection)
+            found, server = server, detect(connection)
+            if server.grade is not found.grade:
+                report(server.describe())
             if grade in server.grade.included:
                 pending = [m for m in migrations if m.grade is grade and not m.repeatable and m.name not in done]
                 applied += _apply_all(connection, pending, server.grade, report, clock)
