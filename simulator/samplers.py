@@ -136,10 +136,11 @@ def _zn1(stem: StemRadius, point: PointSpec, dev_eui: str, seed: int) -> Sampler
 
 def _w1(volume: WaterVolume, point: PointSpec, seed: int) -> Sampler:
     installed = point.device.installed_at.timestamp()
+    lag = 2 + seed % 4  # seconds from reading the register to being on air
 
     def sample(t: float, since: float) -> Payload:
         del since
-        now = int(t)
+        now = int(t) - lag
         first = now - now % 3600 - 3600 * _LEAK_HOURS
         hourly = tuple(int(volume.litres(first + 3600 * i)) for i in range(_LEAK_HOURS + 1))
         leaking = all(later - earlier >= _LEAK_LITRES for earlier, later in pairwise(hourly))

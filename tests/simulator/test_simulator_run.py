@@ -114,6 +114,14 @@ def test_every_message_is_expected_to_be_stored_and_values_belong_to_uplinks(opt
     }
 
 
+def test_times_inside_payloads_are_never_the_time_of_the_message(options: Options) -> None:
+    run(options)
+    own = "SELECT count(*) FROM value JOIN message ON message = id WHERE measured_at {} time AND topic LIKE '%8c83%'"
+    assert rows(options.manifest, own.format("=")) == [(0,)]
+    assert rows(options.manifest, own.format("<"))[0][0] > 100
+    assert rows(options.manifest, own.format(">")) == [(0,)]
+
+
 def missing(counters: list[int]) -> int:
     """Frames between the first (counter 0) and the last heard that nobody heard."""
     return max(counters) + 1 - len(set(counters))
