@@ -39,9 +39,11 @@ def ingest() -> None:
     TERROIR_MQTT_CLIENT_ID and keeps it for ever: the broker queues under that name. Ends cleanly on SIGTERM.
     """
     from services.core.clock import system_clock
+    from services.core.settings import SettingError
     from services.ingest.run import run
+    from services.ingest.source import SourceError
 
-    with service() as settings, stopped_by_signals() as stop:
+    with service() as settings, stopped_by_signals() as stop, told(SettingError, SourceError):
         run(settings, system_clock, stop)
 
 

@@ -6,6 +6,7 @@ from contextlib import closing
 from datetime import timedelta
 
 from services.demo.ground import Ground, Ports
+from services.demo.scrape import sample
 from services.demo.service import Service
 from services.demo.state import StateFolder
 
@@ -37,6 +38,7 @@ class Crew:
         simulator_restarted: Callable[[], None],
     ) -> None:
         self._port = int(settings["port"])
+        self._ingest_metrics = int(settings["ingest_metrics_port"])
         self._say = say
         self._simulator_restarted = simulator_restarted
         self.ingest = Service("ingest", ("ingest",), state, settings)
@@ -45,7 +47,7 @@ class Crew:
         self.simulator = Service("simulator", simulate, state, settings)
 
     def start(self) -> None:
-        """Ingest before the simulator: the broker keeps messages only for a subscriber it knows."""
+        """All but the simulator, which must wait: the broker keeps messages only for a subscriber it knows."""
         for service in (self.ingest, self.worker, self.api):
             service.start()
 
@@ -56,8 +58,11 @@ class Crew:
         if self.simulator.tend(self._say):
             self._simulator_restarted()
 
-    def api_answers(self) -> bool:
-        """Whether the API is ready to serve."""
+    def ready(self) -> bool:
+        """Whether ingest has subscribed and the API serves."""
+        return sample(self._ingest_metrics, "terroir_ingest_connected") == 1 and self._api_answers()
+
+    def _api_answers(self) -> bool:
         with closing(http.client.HTTPConnection("127.0.0.1", self._port, timeout=2)) as connection:
             try:
                 connection.request("GET", "/health/ready")

@@ -57,6 +57,10 @@ class Observer:
         if self._connection is not None:
             self._connection.close()
 
+    def forget_rate(self) -> None:
+        """Begin to measure the rate anew."""
+        self._stored.clear()
+
     def look(self) -> Figures:
         """The figures now; those of before where the database does not answer (it may be starting again)."""
         self.passage.expect(self.sent.newly_acknowledged())

@@ -22,8 +22,8 @@ from services.demo.service import Service
 from services.demo.state import DemoFailed, StateFolder
 
 DATABASE = "terroir"
-# Compiling queries costs more than the demo's queries; the checkpoints of the history need not come so often.
-SERVER_SETTINGS = {"jit": "off", "max_wal_size": "2GB", "checkpoint_completion_target": "0.9"}
+# Compiling a query costs more than the demo's queries do.
+SERVER_SETTINGS = {"jit": "off"}
 
 Say = Callable[[str], None]
 

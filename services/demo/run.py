@@ -112,6 +112,7 @@ class _Demo:
             key = self._start()
             self._follow(self._history_line, self._history_ends)
             self._say_where(key)
+            self._observer.forget_rate()
             self._follow(live_line, self._time_is_over())
             sound = self._check() if self._options.check else True
         finally:
@@ -130,10 +131,12 @@ class _Demo:
         key = read_key(self._ground, self._state, self._clock)
         self._crew.start()
         deadline = time.monotonic() + _READY_WITHIN
-        while not self._crew.api_answers() and not self._stop.wait(0.05):
+        while not self._crew.ready() and not self._stop.wait(0.05):
             self._crew.tend()
             if time.monotonic() > deadline:
-                raise DemoFailed(f"the API is not ready after {_READY_WITHIN:.0f} s: see {self._state.log('api')}")
+                raise DemoFailed(f"ingest and API are not ready after {_READY_WITHIN:.0f} s: see {self._state.logs}")
+        if not self._stop.is_set():
+            self._crew.simulator.start()
         return key
 
     def _follow(self, line: Callable[[Figures], str], over: Callable[[Figures], bool]) -> None:

@@ -1,15 +1,30 @@
-"""One counter of a process of ours, by way of its /metrics, kept over its restarts."""
+"""Figures of a process of ours, by way of its /metrics (text format of Prometheus)."""
 
 import http.client
 import re
+from contextlib import closing
+
+
+def sample(port: int, metric: str, labels: str = "") -> float | None:
+    """The sum of the samples of `metric` whose labels contain `labels`; None when nobody answers or there is none."""
+    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=2)) as connection:
+        try:
+            connection.request("GET", "/metrics")
+            text = connection.getresponse().read().decode()
+        except (OSError, http.client.HTTPException):
+            return None
+    pattern = rf"^{re.escape(metric)}(?:\{{([^}}]*)\}})? (\S+)$"
+    found = [float(value) for given, value in re.findall(pattern, text, re.MULTILINE) if labels in given]
+    return sum(found) if found else None
 
 
 class Counter:
-    """Sums the samples of `metric` whose labels contain `labels` (`outcome="duplicate"`)."""
+    """A counter kept over the restarts of the process that counts."""
 
     def __init__(self, port: int, metric: str, labels: str) -> None:
         self._port = port
-        self._sample = re.compile(rf"^{re.escape(metric)}\{{[^}}]*{re.escape(labels)}[^}}]*\}} (\S+)$", re.MULTILINE)
+        self._metric = metric
+        self._labels = labels
         self._before = 0
         self._last = 0
 
@@ -19,16 +34,10 @@ class Counter:
 
     def look(self) -> None:
         """Ask again; nothing changes while nobody answers."""
-        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=2)
-        try:
-            connection.request("GET", "/metrics")
-            text = connection.getresponse().read().decode()
-        except (OSError, http.client.HTTPException):
+        now = sample(self._port, self._metric, self._labels)
+        if now is None:
             return
-        finally:
-            connection.close()
-        now = int(sum(float(value) for value in self._sample.findall(text)))
         if now < self._last:
             # A new process counts from zero.
             self._before += self._last
-        self._last = now
+        self._last = int(now)

@@ -14,6 +14,7 @@ from services.demo.state import DemoFailed, StateFolder
 
 _TOO_OFTEN = 5
 _WITHIN = 60.0
+_AT_ONCE = 10.0
 _OURSELVES = Account(None, None)
 
 
@@ -68,7 +69,8 @@ class Service:
         log = self._state.log(self.name)
         how = describe_end(child.status)
         often = len(self._starts) == _TOO_OFTEN and time.monotonic() - self._starts[0] < _WITHIN
-        if child.status == 2 or often:
+        hopeless = child.status == 2 and time.monotonic() - self._starts[-1] < _AT_ONCE
+        if hopeless or often:
             raise DemoFailed(f"{self.name} {how}. The end of {log}:\n{log_tail(log)}")
         say(f"{self.name} {how}: started again (see {log})")
         self.restarts += 1

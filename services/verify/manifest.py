@@ -11,6 +11,7 @@ from urllib.parse import quote
 from services.core.storage.queries import parse
 
 _FILE = Path(__file__).with_name("manifest.sql")
+_SECOND = 1_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -64,7 +65,10 @@ class SentBody(NamedTuple):
 
 
 class SentValue(NamedTuple):
-    """A value as the simulated world had it. Its reading may differ by `resolution`. `due`: it must have one."""
+    """A value as the simulated world had it. Its reading may differ by `resolution`. `due`: it must have one.
+
+    `own_time`: the frame gave it a time; None when that cannot be told, because it is the event's time to the second.
+    """
 
     dev_eui: str
     quantity: str
@@ -73,7 +77,7 @@ class SentValue(NamedTuple):
     value: float
     resolution: float
     deduplication_id: str | None
-    historical: bool
+    own_time: bool | None
     due: bool
 
 
@@ -144,6 +148,6 @@ class Manifest:
                 value,
                 resolution,
                 deduplication_id,
-                at != sent_at,
+                None if at == sent_at and at % _SECOND == 0 else at != sent_at,
                 bool(due),
             )

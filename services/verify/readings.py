@@ -82,8 +82,10 @@ def _flag_faults(sent: list[SentValue], row: StoredReading) -> list[str]:
         found.append(f"flag out of range is {'set' if flags & Flag.OUT_OF_RANGE else 'not set'} for {row.value}")
     if flags & Flag.CONFLICT and len({value.value for value in sent}) == 1:
         found.append("flag conflict is set, and all frames said the same")
-    if bool(flags & Flag.HISTORICAL) != all(value.historical for value in sent):
-        found.append(f"flag historical is {'set' if flags & Flag.HISTORICAL else 'not set'}")
+    if flags & Flag.HISTORICAL and any(value.own_time is False for value in sent):
+        found.append("flag historical is set, and it is a frame's own value")
+    if not flags & Flag.HISTORICAL and all(value.own_time for value in sent):
+        found.append("flag historical is not set, and frames gave it a time of its own")
     return found
 
 
