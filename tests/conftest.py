@@ -8,6 +8,8 @@ Servers start once per test run (per worker with xdist) and end with it, also wh
     mosquitto           a broker of its own, started: .url .port .stop() .start() .restart() .kill()
 
 `--grade embedded` leaves TimescaleDB out; without it a machine that cannot have TimescaleDB fails those tests.
+`--grade own --binaries DIR` runs on the PostgreSQL in DIR, with the TimescaleDB installed there: the way to try the
+community edition, which Debian does not package.
 """
 
 from __future__ import annotations
@@ -34,9 +36,12 @@ TEMPLATE = "template_terroir"
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--grade",
-        choices=(*GRADES, "all"),
+        choices=(*GRADES, "own", "all"),
         default="all",
-        help="run the tests of the store on this kind of server only (default: on each)",
+        help="run the tests of the store on this kind of server only (default: on embedded and timescale)",
+    )
+    parser.addoption(
+        "--binaries", type=Path, metavar="DIR", help="with --grade own: DIR/bin/postgres has TimescaleDB, any edition"
     )
 
 
@@ -52,7 +57,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if config.getoption("--grade") == "embedded":
+    if config.getoption("--grade") in {"embedded", "own"}:
         left_out = [item for item in items if "timescale_server" in getattr(item, "fixturenames", ())]
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item not in left_out]
@@ -107,6 +112,17 @@ def timescale_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestS
     # Its background workers would stay connected to the template, which could not be cloned then.
     settings = {**TIMESCALE_SETTINGS, "timescaledb.max_background_workers": "0"}
     with _running(timescale_binaries(), tmp_path_factory.mktemp("timescale"), settings) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def own_server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestServer]:
+    """The PostgreSQL of --binaries, with the TimescaleDB it has."""
+    binaries: Path | None = request.config.getoption("--binaries")
+    if binaries is None:
+        raise pytest.UsageError("--grade own needs --binaries DIR")
+    settings = {**TIMESCALE_SETTINGS, "timescaledb.max_background_workers": "0"}
+    with _running(binaries, tmp_path_factory.mktemp("own"), settings) as server:
         yield server
 
 
