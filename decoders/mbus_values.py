@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from decoders.collector import Collector
 from decoders.mbus import DATE, TIME, VARIABLE, Function, Record
 from decoders.reader import Reader
+from decoders.times import shifted
 
 MANUFACTURER, FIRST_TABLE, SECOND_TABLE = 0x7F, 0x7B, 0x7D
 REVERSE, FORWARD, INVERSE_PROFILE = 0x3C, 0x3B, 0x13
@@ -122,7 +123,7 @@ def profile_values(
         if raw == invalid:
             out.warn(f"the profile before {at:%Y-%m-%d %H:%M} UTC is marked as invalid")
             return
-        at -= step_back
+        at = shifted(at, -step_back)
         value += raw if kind == 2 else -raw
         yield at, value
 

@@ -1,6 +1,6 @@
 """Times that stand inside frames."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from decoders.frame import DecodeError, Reason
 
@@ -11,3 +11,11 @@ def from_unix(seconds: int) -> datetime:
         return datetime.fromtimestamp(seconds, UTC)
     except (OverflowError, OSError, ValueError) as error:
         raise DecodeError(Reason.BAD_VALUE, f"no such time: {seconds} s since 1970") from error
+
+
+def shifted(at: datetime, by: timedelta) -> datetime:
+    """A time some steps away; beyond the calendar is a `bad_value`."""
+    try:
+        return at + by
+    except OverflowError as error:
+        raise DecodeError(Reason.BAD_VALUE, f"no such time: {by} from {at:%Y-%m-%d}") from error

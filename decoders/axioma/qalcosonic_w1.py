@@ -28,7 +28,7 @@ from datetime import datetime, timedelta
 from decoders.collector import Collector
 from decoders.frame import Decoded, DecodeError, Decoder, Frame, Reason
 from decoders.reader import Reader
-from decoders.times import from_unix
+from decoders.times import from_unix, shifted
 
 DATA_PORT, CONFIGURATION_PORT, ALARM_PORT = 100, 101, 103
 SHORT_SIZE, ENHANCED_SIZE = 9, 51
@@ -95,7 +95,7 @@ def _log(reader: Reader, out: Collector) -> None:
     out.add("water_volume_total", litres / 1000, measured_at=at)
     while reader.remaining > 1:
         litres += reader.u16le()
-        at += timedelta(hours=1)
+        at = shifted(at, timedelta(hours=1))
         out.add("water_volume_total", litres / 1000, measured_at=at)
 
 

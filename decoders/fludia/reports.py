@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from decoders.collector import Collector
 from decoders.frame import DecodeError, Reason
 from decoders.reader import Reader
+from decoders.times import shifted
 
 NOT_READ = range(0xFFFB, 0x10000)
 INDEX_NOT_READ = bytes([0xFF] * 8)
@@ -81,7 +82,7 @@ def _history(
     for word in reversed(words):
         if word is None:
             break
-        at -= step
+        at = shifted(at, -step)
         index -= word
         history.append((at, index))
     return history

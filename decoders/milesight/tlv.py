@@ -122,6 +122,16 @@ def told(name: str, size: int = 1) -> Block:
     return block
 
 
+def happened(name: str) -> Block:
+    """A block that tells that something happened, whatever its one byte says."""
+
+    def block(reader: Reader, out: Collector) -> None:
+        reader.skip(1)
+        out.info[name] = True
+
+    return block
+
+
 def passed_over(size: int) -> Block:
     """A block that is known and of no interest."""
 
@@ -173,11 +183,11 @@ DEVICE: Table = {
     (0xFF, 0x08): _serial(6),
     (0xFF, 0x09): _hardware,
     (0xFF, 0x0A): _firmware,
-    (0xFF, 0x0B): told("powered_on"),
+    (0xFF, 0x0B): happened("powered_on"),
     (0xFF, 0x0F): _lorawan_class,
     (0xFF, 0x16): _serial(8),
     (0xFF, 0x1F): _long_firmware,
-    (0xFF, 0xFE): told("reset"),
+    (0xFF, 0xFE): happened("reset"),
     (0xFF, 0xFF): _tsl,
 }
 

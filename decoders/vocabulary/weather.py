@@ -119,7 +119,6 @@ WEATHER = (
         "lx",
         (0, 200000),
         ("Éclairement", "Illuminance"),
-        stuck_hours=48,
         senml="lx",
         ttn="air.lightIntensity",
         sdm="illuminance",

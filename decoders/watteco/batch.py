@@ -27,6 +27,7 @@ from enum import Enum
 
 from decoders.collector import Collector
 from decoders.frame import Decoded, DecodeError, Frame, Reason
+from decoders.times import shifted
 from decoders.watteco.bits import RAW, TIME_TABLE, Bits
 
 
@@ -95,7 +96,7 @@ def decode_batch(frame: Frame, series: Mapping[int, Series], tag_bits: int) -> D
     out = Collector()
     for run in batch.runs.values():
         for at, raw in run.samples:
-            measured_at = frame.received_at - timedelta(seconds=sent - at)
+            measured_at = shifted(frame.received_at, timedelta(seconds=at - sent))
             out.add(run.series.quantity, raw / run.series.divisor, run.series.channel, measured_at)
     return out.done()
 

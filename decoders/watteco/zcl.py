@@ -191,5 +191,7 @@ COMMON: Table = {
     (0x8004, 0x0001): _told("retries"),
     (0x8004, 0x0002): _told("rejoin"),
     (0x8004, 0x0003): _told("data_rate"),
+    (0x8004, 0x0004): _told("dev_addr"),
+    (0x8004, 0x0005): _told("join_eui"),
 }
 COMMON_QUANTITIES = frozenset({"battery_voltage", "voltage_dc"})

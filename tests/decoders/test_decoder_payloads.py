@@ -66,6 +66,14 @@ def test_damaged_payloads(decoder: Decoder) -> None:
 
 
 @EACH_DECODER
+def test_payloads_longer_than_any_network_carries(decoder: Decoder) -> None:
+    source = random.Random(f"{decoder.model} long")
+    for port, payload in published(decoder):
+        survive(decoder, port, payload * 300)
+        survive(decoder, port, payload + source.randbytes(20000))
+
+
+@EACH_DECODER
 @settings(max_examples=100, deadline=None)
 @given(port=st.integers(0, 255), payload=st.binary(max_size=LONGEST))
 def test_any_payload(decoder: Decoder, port: int, payload: bytes) -> None:
