@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import signal
 import sqlite3
+import subprocess
+import sys
 import threading
 from base64 import b64encode
 from collections import Counter
@@ -112,6 +115,41 @@ def test_nothing_is_missing_when_the_broker_dies_and_comes_back(options: Options
     assert killed.is_set()
     assert summary.outstanding == 0
     assert all(copies == acknowledged for copies, acknowledged in sent(options.manifest).values())
+
+
+RUN = """
+import sys
+from datetime import datetime
+from pathlib import Path
+from simulator.run import Options, run
+scenario, manifest, url, since, until = sys.argv[1:]
+since, until = datetime.fromisoformat(since), datetime.fromisoformat(until)
+run(Options(scenario, Path(manifest), mqtt_url=url, since=since, until=until, speed="max"))
+"""
+
+
+def test_a_killed_run_is_continued_and_nothing_was_sent_unrecorded(options: Options) -> None:
+    assert options.mqtt_url is not None
+    since = NOW - 20 * DAY
+    arguments = [str(options.scenario), str(options.manifest), options.mqtt_url, since.isoformat(), NOW.isoformat()]
+    with listening(options.mqtt_url) as listener:
+        killed = subprocess.Popen([sys.executable, "-c", RUN, *arguments])
+        try:
+            listener.wait_for(1500)
+        finally:
+            killed.kill()
+        assert killed.wait(10) == -signal.SIGKILL, "it was to be killed at work"
+        before = sent(options.manifest)
+        summary = run(options)
+        held = sent(options.manifest)
+        listener.wait_for(sum(acknowledged > 0 for _, acknowledged in held.values()))
+    assert listener.got.keys() <= held.keys()
+    assert all(key in listener.got for key, (_, acknowledged) in held.items() if acknowledged)
+    assert summary.simulated_from > since
+    assert len(held) > len(before) >= 1500
+    with closing(sqlite3.connect(options.manifest)) as db:
+        frames = "SELECT count(*) - count(DISTINCT dev_addr || f_cnt) FROM message WHERE event = 'up'"
+        assert db.execute(frames).fetchone() == (0,)
 
 
 def test_a_run_ends_when_stopped_without_a_broker(
