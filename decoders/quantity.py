@@ -95,7 +95,7 @@ def quantity(
     sdm: str | Target | None = None,
     un_cefact: str | None = None,
     use: Use = Use.DECODED,
-    origin: str = "terroir",
+    origin: str = "",
 ) -> Quantity:
     """One line of a vocabulary table; `labels` are French, English."""
     mappings = Mappings(senml, _target(ttn), _target(sdm), un_cefact)
@@ -114,12 +114,19 @@ def quantity(
         stuck_hours,
         mappings,
         use,
-        origin,
+        origin or _origin(mappings),
     )
 
 
 def _target(target: str | Target | None) -> Target | None:
     return Target(target) if isinstance(target, str) else target
+
+
+def _origin(mappings: Mappings) -> str:
+    """Where a code comes from when its table does not tell: the vocabulary that has a word for it, or ours."""
+    if mappings.ttn:
+        return "The Things Stack, normalized payload"
+    return "Smart Data Models" if mappings.smart_data_models else "Terroir"
 
 
 def state(
@@ -129,7 +136,7 @@ def state(
     ttn: str | None = None,
     sdm: str | None = None,
     use: Use = Use.DECODED,
-    origin: str = "terroir",
+    origin: str = "",
 ) -> Quantity:
     """A condition: 0 is no, 1 is yes, without unit."""
     return quantity(

@@ -10,7 +10,7 @@ def _counts(
     code: str,
     labels: tuple[str, str],
     use: Use = Use.DECODED,
-    origin: str = "terroir",
+    origin: str = "",
     total_use: Use | None = None,
 ) -> tuple[Quantity, Quantity]:
     """A count as a running total and as occurrences since the last report."""
