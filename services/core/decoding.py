@@ -151,7 +151,7 @@ def _placed(
             reason = Dropped.NOT_FINITE
         elif value.quantity not in QUANTITIES:
             reason = Dropped.UNKNOWN_QUANTITY
-        elif value.measured_at is not None:
+        elif value.measured_at is not None and value.measured_at != at:
             at = value.measured_at
             flags = Flag.HISTORICAL | rules.lateness(at, frame.received_at)
             found = device.at(at)

@@ -2,9 +2,10 @@
 
 import base64
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -24,6 +25,7 @@ from services.ingest.source import Message
 from services.ingest.store import Store
 
 EVENTS = Path(__file__).parent / "data" / "events"
+DECODER_VECTORS = Path(__file__).parents[1] / "decoders" / "vectors"
 RECEIVED_AT = datetime(2026, 9, 21, 14, 13, 22, tzinfo=UTC)
 INSTALLED_AT = datetime(2026, 1, 1, tzinfo=UTC)
 MODEL = "milesight/am300"
@@ -66,6 +68,34 @@ def cases() -> dict[str, Case]:
     return {case.name: case for case in load_cases()}
 
 
+@dataclass(frozen=True)
+class Vector:
+    """A published frame and what its maker says is in it: (quantity, own time or None, value)."""
+
+    f_port: int
+    payload: bytes
+    values: list[tuple[str, datetime | None, float]]
+
+    @property
+    def newest(self) -> datetime:
+        return max(when for _, when, _ in self.values if when is not None)
+
+    @property
+    def oldest(self) -> datetime:
+        return min(when for _, when, _ in self.values if when is not None)
+
+
+@pytest.fixture
+def meter_frame() -> Vector:
+    """The first published basic frame of the Axioma W1: an index, its status, and sixteen hourly records."""
+    vectors = json.loads((DECODER_VECTORS / "axioma-qalcosonic-w1.json").read_text())["vectors"]
+    values = [
+        (value["metric"], datetime.fromisoformat(value["time"]) if "time" in value else None, value["value"])
+        for value in vectors[0]["normalized"]
+    ]
+    return Vector(vectors[0]["fPort"], bytes.fromhex(vectors[0]["bytes"]), values)
+
+
 def temperature(degrees: float) -> bytes:
     """A frame of the AM300 series: channel 03, type 67, i16 little-endian, a tenth of a degree (Milesight's README)."""
     return b"\x03\x67" + round(degrees * 10).to_bytes(2, "little", signed=True)
@@ -80,6 +110,7 @@ class Territory:
     settings: Settings
     now: list[datetime] = field(default_factory=lambda: [RECEIVED_AT])
     metrics: list[Metrics] = field(default_factory=list)
+    shared: list[tuple[Pipeline, Store]] = field(default_factory=list)
 
     def point(self, name: str = "Salle 3") -> int:
         row = self.connection.execute(
@@ -103,6 +134,12 @@ class Territory:
         self.connection.execute(
             "INSERT INTO installation (dev_eui, point_id, channel, period) VALUES (%s, %s, %s, tstzrange(%s, %s))",
             (dev_eui, self.point(point), "" if point == "Salle 3" else dev_eui, start, end),
+        )
+
+    def install_from(self, dev_eui: str, start: datetime) -> None:
+        """As if it had been installed at another time."""
+        self.connection.execute(
+            "UPDATE installation SET period = tstzrange(%s, upper(period)) WHERE dev_eui = %s", (start, dev_eui)
         )
 
     def device(self, dev_eui: str, model: str = MODEL, point: str = "Salle 3") -> str:
@@ -151,12 +188,31 @@ class Territory:
         return Pipeline(parser, store, self.settings, lambda: self.now[0], metrics), store
 
     def ingest(self, *messages: Message) -> None:
-        """One batch through a pipeline of its own."""
-        pipeline, store = self.pipeline()
-        try:
-            assert pipeline.process(messages, lambda: False), "the store was not reached"
-        finally:
+        """One batch through the territory's own pipeline."""
+        if not self.shared:
+            self.shared.append(self.pipeline())
+        assert self.shared[0][0].process(messages, lambda: False), "the store was not reached"
+
+    def close(self) -> None:
+        for _, store in self.shared:
             store.close()
+        self.shared.clear()
+
+    def ingest_in_batches(self, messages: Sequence[Message], cuts: Collection[int]) -> None:
+        """One batch after the other, cut before these positions."""
+        bounds = [0, *sorted(cuts), len(messages)]
+        for start, end in pairwise(bounds):
+            self.ingest(*messages[start:end])
+
+    def clear(self) -> None:
+        """Forget everything received and every device, for the next example of a property."""
+        self.connection.execute(
+            "TRUNCATE uplink, reception, reading, latest, seen, recent_frame, uplink_pending, quarantine, device_event,"
+            " device_state, batch, series, installation, calibration, device"
+        )
+        self.now[0] = RECEIVED_AT
+        self.metrics.clear()
+        self.close()
 
     def outcomes(self) -> dict[str, int]:
         """What all pipelines so far counted: messages by outcome (and reason)."""
@@ -205,7 +261,9 @@ def _territory(url: str) -> Iterator[Territory]:
         sync_vocabulary(connection)
         connection.execute("INSERT INTO organisation (name, created_at) VALUES ('Commune', now())")
         connection.execute("INSERT INTO site (organisation_id, name) SELECT id, 'École' FROM organisation")
-        yield Territory(url, connection, settings_for(url))
+        territory = Territory(url, connection, settings_for(url))
+        yield territory
+        territory.close()
 
 
 @pytest.fixture

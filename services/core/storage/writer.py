@@ -11,7 +11,6 @@ from uuid import UUID
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
-from services.core.domain import Flag
 from services.core.storage.queries import load
 from services.core.storage.writer_copy import (
     copy_events,
@@ -21,9 +20,9 @@ from services.core.storage.writer_copy import (
     copy_receptions,
 )
 from services.core.storage.writer_heard import move_devices, move_gateways
-from services.core.storage.writer_readings import write_readings
+from services.core.storage.writer_readings import candidates, write_readings
 from services.core.storage.writer_repeats import marked_repeats
-from services.core.storage.writer_types import Batch, Candidate, FrameRow, Rank, ReadingsWritten, Written
+from services.core.storage.writer_types import Batch, FrameRow, ReadingsWritten, Written
 
 
 def write_batch(
@@ -43,32 +42,23 @@ def write_batch(
         copy_events(connection, {e.key: e for e in batch.events if e.key in first_seen}.values())
         copy_quarantine(connection, {r.key: r for r in batch.rejected if r.key in first_seen}.values())
         copy_pending(connection, frames)
-        written = write_readings(connection, candidates(frames, batch))
+        written = write_readings(
+            connection,
+            [
+                candidate
+                for frame in frames
+                if not frame.repeat
+                for candidate in candidates(
+                    frame.id, frame.uplink.f_cnt, frame.uplink.deduplication_id, frame.decoding, batch.series
+                )
+            ],
+        )
         if frames:
             note_batch(connection, "ingest", written_at, [frame.id for frame in frames], written)
             move_devices(connection, frames)
             move_gateways(connection, frames, batch.gateways)
     repeats = frozenset(frame.uplink.key for frame in frames if frame.repeat)
     return Written(first_seen, repeats, written.count, written.conflicts)
-
-
-def candidates(frames: Iterable[FrameRow], batch: Batch) -> list[Candidate]:
-    """The values of the frames that are no repetitions, with the series they belong to."""
-    return [
-        Candidate(
-            series,
-            value.measured_at,
-            value.value,
-            value.flags,
-            frame.id,
-            value.series.quantity,
-            Rank(bool(value.flags & Flag.HISTORICAL), frame.uplink.f_cnt, frame.uplink.deduplication_id),
-        )
-        for frame in frames
-        if not frame.repeat
-        for value in frame.decoding.values
-        if (series := batch.series.get(value.series)) is not None
-    ]
 
 
 def note_batch(

@@ -1,19 +1,40 @@
 """Values become readings: judged by what their series said before, one for each series and time."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from itertools import groupby
+from uuid import UUID
 
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
 from decoders.quantities import QUANTITIES
+from services.core.decoding import Decoding, SeriesKey
 from services.core.domain import Flag, Reading
 from services.core.judging import SeriesState, advance, judge
 from services.core.storage.queries import load
 from services.core.storage.writer_conflicts import settle
-from services.core.storage.writer_types import Candidate, ReadingsWritten
+from services.core.storage.writer_types import Candidate, Rank, ReadingsWritten
+
+
+def candidates(
+    uplink: int, f_cnt: int, deduplication_id: UUID, decoding: Decoding, series: Mapping[SeriesKey, int]
+) -> list[Candidate]:
+    """The values of a frame with the series they belong to; none for a point or quantity that is not there."""
+    return [
+        Candidate(
+            number,
+            value.measured_at,
+            value.value,
+            value.flags,
+            uplink,
+            value.series.quantity,
+            Rank(bool(value.flags & Flag.HISTORICAL), f_cnt, deduplication_id),
+        )
+        for value in decoding.values
+        if (number := series.get(value.series)) is not None
+    ]
 
 
 def write_readings(connection: Connection[TupleRow], candidates: Iterable[Candidate]) -> ReadingsWritten:

@@ -1,0 +1,105 @@
+"""Frames kept before their device was known become readings once it is declared, installed and decodable."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from psycopg import Connection
+from psycopg.rows import TupleRow
+
+import decoders
+from services.core.clock import Clock
+from services.core.decoding import Decoding, TimedFrame, decode_frame
+from services.core.domain import PENDING, Flag
+from services.core.settings import Settings
+from services.core.storage.inventory import devices, series_ids
+from services.core.storage.queries import load
+from services.core.storage.writer import note_batch
+from services.core.storage.writer_readings import candidates, write_readings
+from services.core.times import TimeRules
+from services.core.uplink_id import received_between
+
+
+@dataclass(frozen=True, slots=True)
+class _Frame:
+    id: int
+    f_cnt: int
+    deduplication_id: UUID
+    timed: TimedFrame
+
+
+def adopt_pending(connection: Connection[TupleRow], clock: Clock, settings: Settings, limit: int) -> int:
+    """Decode at most ``limit`` waiting frames and store what they say, in one transaction; returns how many.
+
+    Call it until it returns 0. What is not finished stays as it was; two at once share the work. Raises psycopg.Error.
+    """
+    sql = load("adoption")
+    with connection.transaction():
+        models = [decoder.model for decoder in decoders.all_decoders()]
+        waiting = connection.execute(sql["adoptable"], {"decoders": models, "frames": limit}).fetchall()
+        if not waiting:
+            return 0
+        frames = _frames(connection, [uplink for _, uplink in waiting])
+        decoded = _decoded(connection, frames, TimeRules.of(settings))
+        # A frame that retention has taken meanwhile waits for nothing; one whose device has just changed waits on.
+        gone = {uplink for _, uplink in waiting} - {frame.id for frame in frames}
+        settled = gone | {frame.id for frame, _ in decoded}
+        if decoded:
+            _store(connection, decoded, clock)
+        pairs = [(dev_eui, uplink) for dev_eui, uplink in waiting if uplink in settled]
+        connection.execute(
+            sql["remove_pending"],
+            {"dev_eui": [dev_eui for dev_eui, _ in pairs], "uplink": [uplink for _, uplink in pairs]},
+        )
+    return len(pairs)
+
+
+def _frames(connection: Connection[TupleRow], uplinks: list[int]) -> list[_Frame]:
+    ids = sorted(uplinks)
+    bounds = [received_between(uplink) for uplink in ids]
+    rows = connection.execute(
+        load("adoption")["frames"],
+        {
+            "id": ids,
+            "from_at": [start for start, _ in bounds],
+            "to_at": [end for _, end in bounds],
+            "first": bounds[0][0],
+            "last": bounds[-1][1],
+        },
+    )
+    return [
+        _Frame(number, f_cnt, deduplication_id, TimedFrame(dev_eui, f_port, payload, received, measured, Flag(flags)))
+        for number, dev_eui, f_port, payload, received, measured, flags, f_cnt, deduplication_id in rows
+    ]
+
+
+def _decoded(connection: Connection[TupleRow], frames: list[_Frame], rules: TimeRules) -> list[tuple[_Frame, Decoding]]:
+    known = devices(connection, {frame.timed.dev_eui for frame in frames})
+    decoded = [(frame, decode_frame(frame.timed, known.get(frame.timed.dev_eui), rules)) for frame in frames]
+    return [(frame, decoding) for frame, decoding in decoded if decoding.outcome not in PENDING]
+
+
+def _store(connection: Connection[TupleRow], decoded: list[tuple[_Frame, Decoding]], clock: Clock) -> None:
+    sql = load("adoption")
+    now = clock()
+    series = series_ids(connection, (value.series for _, decoding in decoded for value in decoding.values))
+    written = write_readings(
+        connection,
+        [
+            candidate
+            for frame, decoding in decoded
+            for candidate in candidates(frame.id, frame.f_cnt, frame.deduplication_id, decoding, series)
+        ],
+    )
+    run = connection.execute(sql["start_run"], {"started_at": now}).fetchone()
+    connection.execute(
+        sql["note_outcomes"],
+        {
+            "run": run[0] if run else None,
+            "uplink": [frame.id for frame, _ in decoded],
+            "outcome": [decoding.outcome.value for _, decoding in decoded],
+            "decoder": [decoding.decoder for _, decoding in decoded],
+            "reason": [decoding.reason for _, decoding in decoded],
+        },
+    )
+    if written.count:
+        note_batch(connection, "adoption", now, (), written)
