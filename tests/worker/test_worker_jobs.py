@@ -13,7 +13,11 @@ from pydantic import SecretStr
 from services.core.settings import Settings
 from services.core.storage import changes
 from services.core.storage.connect import connect
-from services.worker import pruning, rollups
+from services.core.storage.rollups import kept_by_worker
+from services.core.storage.territory import import_territory
+from services.core.territory_row import TerritoryRow
+from services.core.vocabulary import sync_vocabulary
+from services.worker import adoption, pruning, rollups
 from services.worker.job import Context, Progress
 from services.worker.jobs import JOBS
 from services.worker.run import run
@@ -49,28 +53,30 @@ def count(connection: Connection[TupleRow], table: str) -> int:
 
 
 def test_rollups_follow_the_feed(context: Context) -> None:
-    assert rollups.step(context) is Progress.IDLE
+    kept = kept_by_worker(context.connection)
+    assert rollups.step(context) is (Progress.IDLE if kept else Progress.NOT_NEEDED)
     write(context.connection, NOW, 2)
     write(context.connection, NOW + timedelta(minutes=1), 5)
-    assert rollups.step(context) is Progress.DONE
-    assert rollups.step(context) is Progress.IDLE
+    assert rollups.step(context) is (Progress.DONE if kept else Progress.NOT_NEEDED)
+    assert rollups.step(context) is (Progress.IDLE if kept else Progress.NOT_NEEDED)
     for table in ("reading_hour", "reading_day"):
         row = context.connection.execute(f"SELECT n, sum, increase FROM {table}".encode()).fetchone()
         assert row == (2, 7, 3)
 
 
-def test_rollups_are_not_needed_where_the_server_keeps_them(context: Context) -> None:
-    write(context.connection, NOW, 2)
-    rollups.step(context)
-    # What a server with continuous aggregates has under that name is a view.
-    context.connection.execute("RESET ROLE")
-    context.connection.execute("DROP VIEW reading_hour_visible, reading_day_visible")
-    context.connection.execute("DROP TABLE reading_hour")
-    context.connection.execute("CREATE VIEW reading_hour AS SELECT 1 AS series")
-    context.connection.execute("SET ROLE terroir_service")
-    write(context.connection, NOW + timedelta(minutes=1), 5)
-    assert rollups.step(context) is Progress.NOT_NEEDED
-    assert changes.lag(context.connection) == (), "a cursor that nobody moves would keep the feed for ever"
+def test_rollups_are_not_needed_where_the_server_keeps_them(embedded_database: str) -> None:
+    with connect(embedded_database, role="terroir_service", autocommit=True) as connection:
+        context = Context(connection, lambda: NOW, Settings(database_url=SecretStr(embedded_database)))
+        write(connection, NOW, 2)
+        assert rollups.step(context) is Progress.DONE
+        # What a server with continuous aggregates has under that name is a view.
+        connection.execute("RESET ROLE")
+        connection.execute("DROP TABLE reading_hour CASCADE")
+        connection.execute("CREATE VIEW reading_hour AS SELECT 1 AS series")
+        connection.execute("SET ROLE terroir_service")
+        write(connection, NOW + timedelta(minutes=1), 5)
+        assert rollups.step(context) is Progress.NOT_NEEDED
+        assert changes.lag(connection) == (), "a cursor that nobody moves would keep the feed for ever"
 
 
 def test_old_keys_are_forgotten_and_younger_ones_kept(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -108,6 +114,73 @@ def test_a_young_change_does_not_keep_older_ones_behind_it(context: Context) -> 
         context.connection.execute(BATCH, (committed_at, NOW, NOW))
     assert pruning.step(context) is Progress.DONE
     assert context.connection.execute("SELECT committed_at FROM batch").fetchall() == [(NOW,)]
+
+
+# Milesight, user guide of the AM300 series: an AM307's frame, 23.8 °C, 62 %, 936 ppm and so on.
+AM307 = bytes.fromhex("0367ee0004687c05000106cb02077da803087d250009736627")
+ROW = TerritoryRow(
+    dev_eui="24e124710df39e23",
+    model="milesight/am300",
+    organisation=("Bonson",),
+    commune=None,
+    commune_name="",
+    site="School",
+    address="",
+    longitude=4.2,
+    latitude=45.5,
+    point="Class",
+    theme="air",
+    purpose="",
+    privacy="none",
+    published=False,
+    installed_at=NOW - timedelta(days=1),
+    channel="",
+    expected_interval=None,
+    mounting_height=None,
+)
+
+
+def keep_frame(connection: Connection[TupleRow], number: int, received_at: datetime) -> None:
+    """As ingest keeps the frame of a device nobody has declared."""
+    milliseconds = (received_at - datetime(2020, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
+    uplink = milliseconds << 22
+    connection.execute(
+        "INSERT INTO uplink (received_at, id, measured_at, f_cnt, deduplication_id, outcome, f_port, dr, gateway_count,"
+        " confirmed, dev_eui, dev_addr, payload)"
+        " VALUES (%s, %s, %s, %s, gen_random_uuid(), 'unknown_device', 85, 5, 1, false, %s, '01020304', %s)",
+        (received_at, uplink, received_at, number, ROW.dev_eui, AM307),
+    )
+    connection.execute(
+        "INSERT INTO uplink_pending (dev_eui, uplink, outcome, measured_at) VALUES (%s, %s, 'unknown_device', %s)",
+        (ROW.dev_eui, uplink, received_at),
+    )
+
+
+def test_frames_kept_for_a_device_become_readings_when_it_is_declared(
+    context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(adoption, "FRAMES", 2)
+    connection = context.connection
+    sync_vocabulary(connection)
+    for number in range(3):
+        keep_frame(connection, number, NOW - timedelta(hours=number))
+    keep_frame(connection, 3, NOW - timedelta(days=2))
+    assert adoption.step(context) is Progress.IDLE
+    import_territory(connection, [ROW], NOW)
+    assert [adoption.step(context) for _ in range(3)] == [Progress.MORE, Progress.MORE, Progress.IDLE]
+    readings = connection.execute(
+        "SELECT s.quantity, r.measured_at, r.value FROM reading r JOIN series s ON s.id = r.series"
+        " WHERE s.quantity IN ('air_temperature', 'co2') ORDER BY 1, 2 DESC"
+    ).fetchall()
+    hours = [NOW - timedelta(hours=number) for number in range(3)]
+    assert readings == [("air_temperature", at, 23.8) for at in hours] + [("co2", at, 936) for at in hours]
+    assert count(connection, "uplink_pending") == 1, "the frame of before the installation waits on"
+    # What adoption stored is on the feed, so the rollups follow.
+    rollups.step(context)
+    rolled = connection.execute(
+        "SELECT n FROM reading_day d JOIN series s ON s.id = d.series WHERE quantity = 'co2'"
+    ).fetchall()
+    assert rolled == [(3,)]
 
 
 def test_the_whole_worker_keeps_up_with_what_is_written(database: str) -> None:

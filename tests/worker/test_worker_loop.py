@@ -6,6 +6,7 @@ import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -18,6 +19,7 @@ from services.core.storage.migrate import SchemaBehind
 from services.demo.ports import free_port
 from services.worker import run as worker
 from services.worker.job import Context, Job, Progress
+from services.worker.metrics import Metrics
 
 PATIENCE = 30.0
 NEVER = timedelta(hours=1)
@@ -232,3 +234,10 @@ def test_metrics_tell_of_runs_and_of_the_lag_of_the_feed(embedded_database: str)
     assert 3600 <= age < 3600 + PATIENCE
     assert runs is not None
     assert runs >= 3
+
+
+def test_every_metric_is_documented() -> None:
+    document = (Path(__file__).parents[2] / "docs" / "operations.md").read_text(encoding="utf-8")
+    for family in Metrics().registry.collect():
+        name = f"{family.name}_total" if family.type == "counter" else family.name
+        assert f"`{name}`" in document
