@@ -15,12 +15,14 @@ Blocks as in `decoders.milesight.tlv`:
 
 A record holds u32 Unix time, i16 temperature /10, u16 humidity /2, u8 motion, u8 light level, u16 CO2,
 u16 TVOC (20: index /100, 21: µg/m³), u16 pressure /10 and, from the AM308 on, u16 PM2.5, u16 PM10 and, on
-the AM319, u16 formaldehyde or ozone /100. Its length (16, 20 or 22 bytes) depends on the model and is
-found from what follows it. The last field is formaldehyde on one AM319 and ozone on another and the
-record does not say which, so it is left out with a warning.
+the AM319, u16 formaldehyde or ozone /100. Its length (16, 20 or 22 bytes) depends on the model: it is the one
+with which the rest of the frame can be read to its end. The last field is formaldehyde on one AM319 and
+ozone on another and the record does not say which, so it is left out with a warning.
 
 Source: SensorDecoders, am-series/am304l to am319-o3, README.md and published examples.
 """
+
+from collections.abc import Iterable
 
 from decoders.collector import Collector
 from decoders.frame import Decoded, DecodeError, Decoder, Frame, Reason
@@ -33,6 +35,7 @@ from decoders.milesight.tlv import (
     flag,
     number,
     passed_over,
+    read_block,
     told,
     with_alarm,
 )
@@ -40,6 +43,7 @@ from decoders.reader import Reader
 from decoders.times import from_unix
 
 RECORD_SIZES = (16, 20, 22)
+LONGEST = 255
 
 
 def _motion_and_count(reader: Reader, out: Collector) -> None:
@@ -81,13 +85,38 @@ def _record(tvoc: str, tvoc_divisor: float) -> Block:
 
 
 def _record_size(reader: Reader) -> int:
-    """The length after which the frame ends or a known block begins."""
+    """The length after which the rest of the frame can be read to its end."""
     for size in RECORD_SIZES:
-        following = reader.data[reader.offset + size : reader.offset + size + 2]
-        if reader.remaining == size or (len(following) == 2 and (following[0], following[1]) in TABLE):
+        if size <= reader.remaining <= LONGEST and _reaches_end(reader.data, reader.offset + size):
             return size
     raise DecodeError(Reason.SHORT_FRAME, f"record of unknown length at offset {reader.offset}")
 
+
+def _reaches_end(data: bytes, start: int) -> bool:
+    """Whether whole blocks lead from an offset to the end, whatever length records may have on the way."""
+    pending, seen = [start], set[int]()
+    while pending:
+        at = pending.pop()
+        if at == len(data):
+            return True
+        if at not in seen:
+            seen.add(at)
+            pending.extend(_offsets_after(data, at))
+    return False
+
+
+def _offsets_after(data: bytes, at: int) -> Iterable[int]:
+    if tuple(data[at : at + 2]) in RECORDS:
+        return [at + 2 + size for size in RECORD_SIZES if at + 2 + size <= len(data)]
+    reader = Reader(data, at)
+    try:
+        read_block(reader, Collector(), TABLE, OWN_SETTINGS)
+    except DecodeError:
+        return ()
+    return (reader.offset,)
+
+
+RECORDS = ((0x20, 0xCE), (0x21, 0xCE))
 
 TABLE: Table = {
     **BATTERY,

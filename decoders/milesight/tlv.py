@@ -39,13 +39,16 @@ def decode_blocks(frame: Frame, table: Table, settings: Settings, answers: Setti
     reader, out = Reader(frame.payload), Collector()
     try:
         while reader.remaining:
-            _block(reader, out, table, settings, answers)
+            read_block(reader, out, table, settings, answers)
     except DecodeError as error:
         return out.broken_off(error)
     return out.done()
 
 
-def _block(reader: Reader, out: Collector, table: Table, settings: Settings, answers: Settings) -> None:
+def read_block(
+    reader: Reader, out: Collector, table: Table, settings: Settings, answers: Settings = NO_ANSWERS
+) -> None:
+    """Read one block; one that the model does not have is an `unknown_type`."""
     start = reader.offset
     channel, kind = reader.u8(), reader.u8()
     read = table.get((channel, kind)) or DEVICE.get((channel, kind))
