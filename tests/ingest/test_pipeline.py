@@ -314,6 +314,17 @@ def test_latest_never_goes_back(territory, am300_temperature):
     assert (state.last_measured_at, state.f_cnt, state.uplinks) == (bad, 6, 3)
 
 
+def test_the_first_good_value_after_bad_ones_is_the_latest(territory, am300_temperature):
+    territory.device(DEVICE)
+    territory.ingest(territory.up(DEVICE, am300_temperature(130.0), f_cnt=1))
+    [latest] = territory.rows("SELECT * FROM latest")
+    assert (latest.measured_at, latest.value, latest.seen_value) == (None, None, 130.0)
+    territory.now[0] = then = NOW + timedelta(minutes=1)
+    territory.ingest(territory.up(DEVICE, am300_temperature(21.5), f_cnt=2))
+    [latest] = territory.rows("SELECT * FROM latest")
+    assert (latest.measured_at, latest.value, latest.seen_value) == (then, 21.5, 21.5)
+
+
 @given(order=st.permutations(range(6)), cuts=st.sets(st.integers(1, 5)))
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_latest_is_of_the_newest_whatever_the_order(embedded_territory, am300_temperature, order, cuts):

@@ -105,9 +105,9 @@ ON CONFLICT (series) DO UPDATE SET
     seen_value = CASE WHEN excluded.seen_at >= l.seen_at THEN excluded.seen_value ELSE l.seen_value END,
     same_since = CASE WHEN excluded.seen_at >= l.seen_at THEN excluded.same_since ELSE l.same_since END,
     measured_at = greatest(l.measured_at, excluded.measured_at),
-    value = CASE WHEN excluded.measured_at < l.measured_at IS NOT FALSE THEN l.value ELSE excluded.value END,
-    flags = CASE WHEN excluded.measured_at < l.measured_at IS NOT FALSE THEN l.flags ELSE excluded.flags END,
-    uplink = CASE WHEN excluded.measured_at < l.measured_at IS NOT FALSE THEN l.uplink ELSE excluded.uplink END;
+    value = CASE WHEN excluded.measured_at IS NULL OR excluded.measured_at < l.measured_at THEN l.value ELSE excluded.value END,
+    flags = CASE WHEN excluded.measured_at IS NULL OR excluded.measured_at < l.measured_at THEN l.flags ELSE excluded.flags END,
+    uplink = CASE WHEN excluded.measured_at IS NULL OR excluded.measured_at < l.measured_at THEN l.uplink ELSE excluded.uplink END;
 
 -- name: note_batch
 -- Tell the consumers of the feed what changed.
