@@ -7,8 +7,8 @@ from services.worker.job import Context, Job, Progress
 
 CONSUMER = "rollups"
 BUDGET = 100_000
-"""Series-hours touched that one transaction takes on: 2 to 5 s on two cores. While it runs, no consumer of the feed sees
-what was committed after it began."""
+"""Series-hours touched that one transaction takes on: 2 to 5 s on two cores. While it runs, no consumer of the feed
+sees what was committed after it began."""
 
 
 def step(context: Context) -> Progress:
