@@ -28,6 +28,7 @@ class Screen:
         self._clear()
         sys.stdout.write(line + "\n")
         sys.stdout.flush()
+        self._next = 0.0
 
     def renew(self, line: str) -> None:
         """The live line."""

@@ -12,9 +12,8 @@ from services.demo.account import Account
 from services.demo.child import Child, log_tail
 from services.demo.state import DemoFailed, StateFolder
 
-_TOO_OFTEN = 5
+_TOO_OFTEN = 6
 _WITHIN = 60.0
-_AT_ONCE = 10.0
 _OURSELVES = Account(None, None)
 
 
@@ -62,16 +61,19 @@ class Service:
         )
 
     def tend(self, say: Callable[[str], None]) -> bool:
-        """Start it again when it has died; whether it had. Raises DemoFailed when it cannot run or keeps dying."""
+        """Start it again when it has died; whether that was done. Raises DemoFailed when it cannot run."""
         child = self._child
         if child is None or child.alive:
             return False
+        now = time.monotonic()
+        lately = [at for at in self._starts if at > now - _WITHIN]
         log = self._state.log(self.name)
         how = describe_end(child.status)
-        often = len(self._starts) == _TOO_OFTEN and time.monotonic() - self._starts[0] < _WITHIN
-        hopeless = child.status == 2 and time.monotonic() - self._starts[-1] < _AT_ONCE
-        if hopeless or often:
+        # Status 2 is a setting that is wrong from the first start on; later, something it needs is away for a while.
+        if len(lately) == _TOO_OFTEN or (child.status == 2 and not self.restarts):
             raise DemoFailed(f"{self.name} {how}. The end of {log}:\n{log_tail(log)}")
+        if len(lately) > 1 and now < lately[-1] + 2 ** len(lately) / 4:
+            return False
         say(f"{self.name} {how}: started again (see {log})")
         self.restarts += 1
         self.start()

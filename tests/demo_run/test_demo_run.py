@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import pytest
 from services.demo.postmaster import leftovers
 
 PATIENCE = 120
+SIMULATOR = "--since"  # the exporter of the territory, which comes first, has no such argument
 
 
 class RunningDemo:
@@ -42,7 +44,7 @@ class RunningDemo:
     def wait_until_live(self) -> None:
         self.wait_for(lambda: "uplinks/s" in self.output, "live figures")
 
-    def pid_of(self, subcommand: str) -> int | None:
+    def pid_of(self, word: str) -> int | None:
         for entry in Path("/proc").iterdir():
             if not entry.name.isdigit():
                 continue
@@ -51,16 +53,16 @@ class RunningDemo:
                 words = (entry / "cmdline").read_bytes().split(b"\0")
             except (OSError, IndexError):
                 continue
-            if parent == self.process.pid and b"services.cli" in words and subcommand.encode() in words:
+            if parent == self.process.pid and b"services.cli" in words and word.encode() in words:
                 return int(entry.name)
         return None
 
-    def kill_service(self, subcommand: str) -> None:
-        """SIGKILL one of its processes, and wait until another stands in its place."""
-        victim = self.pid_of(subcommand)
-        assert victim is not None, f"{subcommand} does not run:\n{self.output}"
+    def kill_service(self, word: str) -> None:
+        """SIGKILL the one of its processes with `word` among its arguments; wait until another stands in its place."""
+        victim = self.pid_of(word)
+        assert victim is not None, f"{word} does not run:\n{self.output}"
         os.kill(victim, signal.SIGKILL)
-        self.wait_for(lambda: self.pid_of(subcommand) not in (None, victim), f"new {subcommand}")
+        self.wait_for(lambda: self.pid_of(word) not in (None, victim), f"new {word}")
 
     def end(self) -> int:
         return self.process.wait(PATIENCE)
@@ -111,13 +113,13 @@ def test_the_demo_checks_itself_and_goes_on_where_it_stopped(folder: Path) -> No
         assert "0 lost" in output
         assert "map and points" in output
         assert str(folder) in output
-    frames = [int(line.split()[1]) for line in running.output.splitlines() if line.startswith("uplinks ")]
+    frames = [int(found.replace(" ", "")) for found in re.findall(r"^uplinks +(\d[\d ]*?)  ", running.output, re.M)]
     assert 0 < frames[0] < frames[1]
 
 
 def test_killing_ingest_loses_and_doubles_nothing(folder: Path) -> None:
     with demo(folder, "--days", "1", "--for", "20", "--check") as running:
-        running.wait_for(lambda: running.pid_of("simulate"), "simulator")
+        running.wait_for(lambda: running.pid_of(SIMULATOR), "simulator")
         running.kill_service("ingest")
         running.wait_until_live()
         running.kill_service("ingest")
@@ -129,7 +131,7 @@ def test_killing_ingest_loses_and_doubles_nothing(folder: Path) -> None:
 def test_killing_everything_else_loses_and_doubles_nothing(folder: Path) -> None:
     with demo(folder, "--days", "1", "--for", "20", "--check") as running:
         running.wait_until_live()
-        for service in ("worker", "api", "simulate"):
+        for service in ("worker", "api", SIMULATOR):
             running.kill_service(service)
         postmaster = int((folder / "postgres" / "data" / "postmaster.pid").read_text().split("\n")[0])
         os.kill(postmaster, signal.SIGKILL)
