@@ -11,7 +11,6 @@ from urllib.parse import quote
 from services.core.storage.queries import parse
 
 _FILE = Path(__file__).with_name("manifest.sql")
-_SECOND = 1_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -67,7 +66,7 @@ class SentBody(NamedTuple):
 class SentValue(NamedTuple):
     """A value as the simulated world had it. Its reading may differ by `resolution`. `due`: it must have one.
 
-    `own_time`: the frame gave it a time; None when that cannot be told, because it is the event's time to the second.
+    `own_time`: the frame gave it a time, which never equals the event's (docs/manifest.md).
     """
 
     dev_eui: str
@@ -77,7 +76,7 @@ class SentValue(NamedTuple):
     value: float
     resolution: float
     deduplication_id: str | None
-    own_time: bool | None
+    own_time: bool
     due: bool
 
 
@@ -148,6 +147,6 @@ class Manifest:
                 value,
                 resolution,
                 deduplication_id,
-                None if at == sent_at and at % _SECOND == 0 else at != sent_at,
+                at != sent_at,
                 bool(due),
             )
