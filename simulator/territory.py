@@ -27,8 +27,6 @@ COLUMNS = (
     "installed_at",
     "channel",
     "expected_interval",
-    "calibration_offset",
-    "calibration_scale",
     "mounting_height",
 )
 
@@ -54,8 +52,6 @@ def rows(scenario: Scenario) -> list[tuple[str, ...]]:
             point.device.installed_at.isoformat(),
             point.device.channel,
             str(point.device.interval),
-            "",
-            "",
             "" if point.device.mounting_height is None else str(point.device.mounting_height),
         )
         for site in scenario.sites

@@ -45,9 +45,10 @@ def reaching(conninfo: str) -> Generator[None]:
 
     from services.core.storage.errors import StoreRefused, StoreUnavailable
     from services.core.storage.migrate import MigrationFailed, SchemaBehind, SchemaUnknown
+    from services.core.vocabulary import VocabularyError
 
     try:
-        with told(SchemaBehind, SchemaUnknown, MigrationFailed):
+        with told(SchemaBehind, SchemaUnknown, MigrationFailed, VocabularyError):
             yield
     except psycopg.errors.UndefinedTable as error:
         raise Failure(f"the database has no schema yet ({place(conninfo)}); run: terroir migrate") from error

@@ -6,10 +6,10 @@ Built once by the command and passed on; nothing reads the environment later.
 import os
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -39,6 +39,19 @@ def _postgres_url(url: SecretStr) -> SecretStr:
     return url
 
 
+def _seconds(duration: object) -> object:
+    """A plain number is seconds, also where it is text, as the environment gives it; the rest is ISO 8601."""
+    if isinstance(duration, str):
+        try:
+            return float(duration)
+        except ValueError:
+            return duration
+    return duration
+
+
+Duration = Annotated[timedelta, BeforeValidator(_seconds)]
+
+
 class Settings(BaseSettings):
     """Every setting with its default. Durations are seconds or ISO 8601 (``P31D``)."""
 
@@ -64,7 +77,7 @@ class Settings(BaseSettings):
         max_length=64,
         description="Stable name of this ingest process; the broker keeps its queue under it.",
     )
-    mqtt_session_expiry: timedelta = Field(
+    mqtt_session_expiry: Duration = Field(
         default=timedelta(days=7), description="How long the broker keeps our queue while ingest is away."
     )
     mqtt_receive_maximum: int = Field(
@@ -79,28 +92,28 @@ class Settings(BaseSettings):
     batch_messages: int = Field(
         default=1000, ge=1, le=20000, description="Messages stored in one transaction, at most."
     )
-    batch_wait: timedelta = Field(
+    batch_wait: Duration = Field(
         default=timedelta(milliseconds=50), description="How long a batch waits for company.", gt=timedelta(0)
     )
-    clock_tolerance: timedelta = Field(
+    clock_tolerance: Duration = Field(
         default=timedelta(seconds=120),
         description="How far an event's time may lie from the network's receive time before that is used instead.",
     )
-    late_limit: timedelta = Field(
+    late_limit: Duration = Field(
         default=timedelta(days=31),
         description="Values older than this when received are kept as frames, not readings.",
     )
-    late_after: timedelta = Field(default=timedelta(hours=1), description="Values older than this are flagged as late.")
-    repeat_window: timedelta = Field(
+    late_after: Duration = Field(default=timedelta(hours=1), description="Values older than this are flagged as late.")
+    repeat_window: Duration = Field(
         default=timedelta(minutes=2),
         description="Within this, an equal frame under another id is a repetition.",
     )
-    seen_retention: timedelta = Field(
+    seen_retention: Duration = Field(
         default=timedelta(days=60),
         description="How long idempotency keys are kept; longer than any queue or late frame.",
     )
-    batch_retention: timedelta = Field(default=timedelta(days=30), description="How long the change feed is kept.")
-    worker_interval: timedelta = Field(
+    batch_retention: Duration = Field(default=timedelta(days=30), description="How long the change feed is kept.")
+    worker_interval: Duration = Field(
         default=timedelta(seconds=5),
         gt=timedelta(0),
         description="How often the worker looks for new changes.",
@@ -121,6 +134,16 @@ class Settings(BaseSettings):
     map_attribution: str = Field(default="© IGN – Géoplateforme", description="Credit shown on the map.")
     log_format: Literal["console", "json"] = Field(default="console", description="How log lines are written.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="Least level logged.")
+
+    @model_validator(mode="after")
+    def _keys_outlive_what_they_guard(self) -> Self:
+        longest = max(self.mqtt_session_expiry, self.late_limit)
+        if self.seen_retention <= longest:
+            raise ValueError(
+                f"{PREFIX}SEEN_RETENTION: must be longer than {PREFIX}MQTT_SESSION_EXPIRY and {PREFIX}LATE_LIMIT "
+                f"(more than {longest.total_seconds() / 86400:g} days), or a late copy would be stored again"
+            )
+        return self
 
     @classmethod
     @override
@@ -152,7 +175,9 @@ def load() -> Settings:
         return Settings()
     except ValidationError as error:
         first = error.errors()[0]
+        message = first["msg"].removeprefix("Value error, ")
+        # What concerns several settings has no place of its own, and names them itself.
         name = PREFIX + "_".join(str(part) for part in first["loc"]).upper()
-        raise SettingError(f"{name}: {first['msg'].removeprefix('Value error, ')}") from None
+        raise SettingError(f"{name}: {message}" if first["loc"] else message) from None
     except ValueError as error:
         raise SettingError(f"{config}: not a TOML file: {error}") from None

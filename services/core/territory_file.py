@@ -36,9 +36,6 @@ COLUMNS: Mapping[str, Callable[[str], Any]] = {
 OPTIONAL = frozenset({"channel", "address", "purpose", "commune", "expected_interval", "mounting_height"})
 """Columns that may be missing, or empty."""
 
-RESERVED = frozenset({"calibration_offset", "calibration_scale"})
-"""Columns that files of other tools have and that must be empty for now."""
-
 
 def read(path: Path) -> tuple[TerritoryRow, ...]:
     """The rows of a file. Raises TerritoryError with all its problems, OSError."""
@@ -122,7 +119,7 @@ def _check_header(header: list[str]) -> Iterator[str]:
         for name in sorted({name for name in header if header.count(name) > 1}):
             yield f"the column {name!r} stands here twice"
         for name in header:
-            if name not in COLUMNS and name not in RESERVED:
+            if name not in COLUMNS:
                 yield f"there is no column {name!r}; columns are: {', '.join(COLUMNS)}"
         for name in COLUMNS:
             if name not in header and name not in OPTIONAL:
@@ -141,11 +138,6 @@ def _row(line: int, header: list[str], values: list[str], problems: list[Problem
             read[name] = reader(given.get(name, ""))
         except ValueError as error:
             problems.append(Problem(line, f"{name}: {error}"))
-    problems += (
-        Problem(line, f"{name}: calibration belongs to a quantity and cannot be given here; leave it empty")
-        for name in sorted(RESERVED)
-        if given.get(name)
-    )
     if read.get("published") and read.get("privacy") == "personal":
         problems.append(Problem(line, "published: a personal point is never published"))
     if len(problems) > before:

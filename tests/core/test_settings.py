@@ -27,12 +27,14 @@ def test_without_any_setting_there_are_defaults() -> None:
     assert settings.worker_metrics_port is None
 
 
-def test_the_environment_gives_durations_as_iso_8601(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_environment_gives_durations_as_seconds_or_iso_8601(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERROIR_BATCH_WAIT", "PT0.2S")
+    monkeypatch.setenv("TERROIR_WORKER_INTERVAL", "2.5")
     monkeypatch.setenv("TERROIR_SEEN_RETENTION", "P90D")
     monkeypatch.setenv("TERROIR_WORKER_METRICS_PORT", "9101")
     settings = load()
     assert settings.batch_wait == timedelta(milliseconds=200)
+    assert settings.worker_interval == timedelta(seconds=2.5)
     assert settings.seen_retention == timedelta(days=90)
     assert settings.worker_metrics_port == 9101
 
@@ -59,6 +61,7 @@ def test_a_file_is_read_and_the_environment_wins(monkeypatch: pytest.MonkeyPatch
         ("TERROIR_PORT", "65536", "Input should be less than or equal to 65535"),
         ("TERROIR_BATCH_WAIT", "PT0S", "Input should be greater than 0"),
         ("TERROIR_LATE_LIMIT", "a month", "Input should be a valid timedelta"),
+        ("TERROIR_SEEN_RETENTION", "P7D", "must be longer than TERROIR_MQTT_SESSION_EXPIRY and TERROIR_LATE_LIMIT"),
         ("TERROIR_MQTT_CLIENT_ID", "", "String should have at least 1 character"),
         ("TERROIR_DATABSE_URL", "postgresql://h/d", "no such setting"),
     ],

@@ -85,7 +85,6 @@ def test_a_line_says_where_a_device_is() -> None:
         ({"expected_interval": "0"}, "expected_interval: 0 does not lie between 1 and 3.16224e+07"),
         ({"expected_interval": "10min"}, "expected_interval: '10min' is not a number"),
         ({"mounting_height": "-5"}, "mounting_height: -5 does not lie between 1 and 100000"),
-        ({"calibration_offset": "2"}, "calibration_offset: calibration belongs to a quantity"),
     ],
 )
 def test_a_wrong_field_is_named_with_what_is_allowed(fields: dict[str, str], message: str) -> None:
@@ -104,7 +103,6 @@ def test_a_wrong_field_is_named_with_what_is_allowed(fields: dict[str, str], mes
         ("address", "3, rue du Port : l'écluse", "3, rue du Port : l'écluse"),
         ("expected_interval", "900", timedelta(minutes=15)),
         ("mounting_height", "1850.5", 1850.5),
-        ("calibration_scale", "", None),
     ],
 )
 def test_what_a_field_may_be(field: str, text: str, value: object) -> None:
@@ -239,4 +237,3 @@ def test_the_documentation_names_every_column() -> None:
         for name in re.findall(r"`([a-z_]+)`", line.split("|")[1])
     }
     assert described == {name: name in territory_file.OPTIONAL for name in territory_file.COLUMNS}
-    assert all(f"`{name}`" in document for name in territory_file.RESERVED)
