@@ -36,7 +36,7 @@ class Metrics:
         self.network_lag = self._histogram(
             "network_to_commit_seconds", "From the network's time of a frame to the commit that holds it.", SECONDS
         )
-        self.connected = self._gauge("connected", "1 while connected to the broker.")
+        self.connected = self._gauge("connected", "1 while connected to the broker and subscribed.")
         self.waiting = self._gauge("waiting_messages", "Messages received that wait for the next batch.")
         self.sessions_lost = self._counter("sessions_lost", "Reconnects at which the broker had forgotten our queue.")
         self.qos_0 = self._counter("qos_0", "Messages published at quality 0, which nobody keeps while we are away.")

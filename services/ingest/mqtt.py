@@ -6,6 +6,7 @@ same packet identifier to another message (a session it lost); it comes again, a
 """
 
 import ssl
+import sys
 import threading
 from collections.abc import Sequence
 from typing import Protocol
@@ -142,7 +143,6 @@ class MqttSource(Source):
         if reason.is_failure:
             self._refused(reason)
             return
-        self._metrics.connected.set(1)
         if flags.session_present:
             # They come again on this connection, unless the broker was killed before it saved them: so they are given
             # up only when a broker that comes and goes would fill the memory with copies.
@@ -164,7 +164,8 @@ class MqttSource(Source):
 
     def _on_connect_fail(self, client: Client, userdata: object) -> None:
         del client, userdata
-        _log.warning("broker_unreachable", broker=self._address)
+        # Called while the exception is handled; the library does not pass it on.
+        _log.warning("broker_unreachable", broker=self._address, error=str(sys.exc_info()[1]))
 
     def _on_disconnect(
         self,
@@ -186,12 +187,12 @@ class MqttSource(Source):
         self, client: Client, userdata: object, mid: int, reasons: list[ReasonCode], properties: Properties | None
     ) -> None:
         del client, userdata, mid, properties
-        for reason in reasons:
-            if reason.is_failure:
-                self._inbox.fail(
-                    f"{self._address} refused the subscription {self._subscription}:"
-                    f" {_HOPELESS.get(reason.value, str(reason))}"
-                )
+        refusals = [reason for reason in reasons if reason.is_failure]
+        if not refusals:
+            self._metrics.connected.set(1)
+            return
+        why = _HOPELESS.get(refusals[0].value, str(refusals[0]))
+        self._inbox.fail(f"{self._address} refused the subscription {self._subscription}: {why}")
 
     def _on_message(self, client: Client, userdata: object, message: MQTTMessage) -> None:
         del client, userdata

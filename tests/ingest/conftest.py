@@ -2,7 +2,7 @@
 
 import base64
 import json
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -11,12 +11,15 @@ from uuid import UUID, uuid4
 
 import psycopg
 import pytest
+from paho.mqtt.client import Client
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from psycopg.rows import namedtuple_row
 
 from services.core.settings import Settings
 from services.core.storage.connect import connect
 from services.core.times import TimeRules
 from services.core.vocabulary import sync_vocabulary
+from services.demo.mosquitto import Broker
 from services.ingest.chirpstack_topic import TopicFilter
 from services.ingest.metrics import Metrics
 from services.ingest.parsing import Parser
@@ -269,3 +272,45 @@ def _territory(url: str) -> Iterator[Territory]:
 @pytest.fixture
 def am300_temperature() -> Callable[[float], bytes]:
     return temperature
+
+
+class Publisher:
+    """Publishes as ChirpStack would with ``qos=1``, and knows what the broker has taken (PUBACK)."""
+
+    def __init__(self, broker: Broker) -> None:
+        self.acknowledged = 0
+        self._client = Client(CallbackAPIVersion.VERSION2, protocol=MQTTProtocolVersion.MQTTv5)
+        self._client.max_inflight_messages_set(100)
+        self._client.max_queued_messages_set(0)
+        self._client.connect("127.0.0.1", broker.port)
+        self._client.loop_start()
+
+    def send(self, messages: Iterable[tuple[str, bytes]], *, qos: int = 1, retain: bool = False) -> None:
+        """Returns when the broker has taken all of them."""
+        for info in [self._client.publish(topic, body, qos, retain) for topic, body in messages]:
+            info.wait_for_publish(60)
+            assert info.is_published()
+            self.acknowledged += 1
+
+    def close(self) -> None:
+        self._client.disconnect()
+        self._client.loop_stop()
+
+
+@pytest.fixture
+def publisher(mosquitto: Broker) -> Iterator[Publisher]:
+    found = Publisher(mosquitto)
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def publish() -> Callable[..., None]:
+    """``publish(broker, [(topic, body), ...], qos=1, retain=False)``: once, on a connection of its own."""
+
+    def publish(broker: Broker, messages: Iterable[tuple[str, bytes]], *, qos: int = 1, retain: bool = False) -> None:
+        once = Publisher(broker)
+        once.send(messages, qos=qos, retain=retain)
+        once.close()
+
+    return publish

@@ -1,0 +1,286 @@
+"""The MQTT source on a real Mosquitto: nothing is given up before it is acknowledged, nothing wrong is acknowledged."""
+
+import shutil
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from services.core.clock import system_clock
+from services.core.settings import SettingError, Settings
+from services.ingest.metrics import Metrics
+from services.ingest.mqtt import MqttSource
+from services.ingest.source import Message, SourceError
+
+TLS = Path(__file__).parent / "data" / "tls"
+FILTER = "application/+/device/+/event/+"
+TOPIC = "application/a/device/70b3d57ed0061234/event/up"
+
+
+class Running:
+    """A source and its metrics; ``until`` takes messages until there are as many."""
+
+    def __init__(self, url: str, subscription: str = FILTER, **values: object) -> None:
+        settings = Settings(mqtt_url=url, **{"mqtt_client_id": "terroir-ingest-0", **values})
+        self.metrics = Metrics()
+        self.source = MqttSource(settings, subscription, system_clock, self.metrics)
+
+    def connected(self) -> bool:
+        return self.metrics.connected._value.get() == 1
+
+    def until(self, count: int, seconds: float = 30) -> list[Message]:
+        found: list[Message] = []
+        deadline = time.monotonic() + seconds
+        while len(found) < count and time.monotonic() < deadline:
+            found += self.source.take(1000, 0.05)
+        return found
+
+
+@contextmanager
+def running(url: str, subscription: str = FILTER, **values: object) -> Iterator[Running]:
+    found = Running(url, subscription, **values)
+    found.source.start()
+    try:
+        yield found
+    finally:
+        found.source.stop()
+
+
+def eventually(condition: Callable[[], bool], seconds: float = 30) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.02)
+
+
+def bodies(messages: list[Message]) -> list[bytes]:
+    return [message.body for message in messages]
+
+
+def test_what_is_acknowledged_does_not_come_again_and_what_is_not_does(mosquitto, publish):
+    with running(mosquitto.url) as first:
+        eventually(first.connected)
+        publish(mosquitto, [(TOPIC, b"%d" % n) for n in range(20)])
+        messages = first.until(20)
+        assert bodies(messages) == [b"%d" % n for n in range(20)]
+        assert {(m.topic, m.qos, m.retain) for m in messages} == {(TOPIC, 1, False)}
+        first.source.acknowledge(messages[:15])
+    publish(mosquitto, [(TOPIC, b"while away")])
+    with running(mosquitto.url) as second:
+        assert sorted(bodies(second.until(6))) == [b"15", b"16", b"17", b"18", b"19", b"while away"]
+
+
+def test_no_more_is_in_flight_than_allowed(mosquitto, publish):
+    with running(mosquitto.url, mqtt_receive_maximum=10) as found:
+        eventually(found.connected)
+        publish(mosquitto, [(TOPIC, b"%d" % n) for n in range(50)])
+        assert len(found.until(11, seconds=1)) == 10
+    with running(mosquitto.url, mqtt_receive_maximum=10) as again:
+        seen: list[Message] = []
+        while len(seen) < 50:
+            messages = again.until(1)
+            assert 0 < len(messages) <= 10
+            again.source.acknowledge(messages)
+            seen += messages
+        assert {int(message.body) for message in seen} == set(range(50))
+
+
+def test_an_acknowledgement_does_not_outlive_its_connection(mosquitto, publish):
+    """After a reconnect the broker may have given the packet identifier to another message."""
+    with running(mosquitto.url) as found:
+        eventually(found.connected)
+        publish(mosquitto, [(TOPIC, b"a"), (TOPIC, b"b")])
+        old = found.until(2)
+        mosquitto.restart()
+        eventually(found.connected)
+        again = found.until(2)
+        assert sorted(bodies(again)) == [b"a", b"b"]
+        assert {m.epoch for m in old}.isdisjoint({m.epoch for m in again})
+        found.source.acknowledge(old)
+        assert found.metrics.stale_acknowledgements._value.get() == 2
+    with running(mosquitto.url) as third:
+        assert sorted(bodies(third.until(2))) == [b"a", b"b"]
+        assert third.metrics.sessions_lost._value.get() == 0
+
+
+def test_a_broker_that_forgot_us_is_noticed(mosquitto, publish):
+    with running(mosquitto.url) as found:
+        eventually(found.connected)
+        mosquitto.stop()
+        shutil.rmtree(mosquitto.folder / "data")
+        mosquitto.start()
+        eventually(lambda: found.metrics.sessions_lost._value.get() == 1)
+        eventually(found.connected)
+        publish(mosquitto, [(TOPIC, b"after")])
+        assert bodies(found.until(1)) == [b"after"]
+
+
+def test_a_killed_broker_is_found_again(mosquitto, publish):
+    with running(mosquitto.url) as found:
+        eventually(found.connected)
+        mosquitto.kill()
+        eventually(lambda: not found.connected())
+        mosquitto.start()
+        eventually(found.connected)
+        publish(mosquitto, [(TOPIC, b"after")])
+        assert bodies(found.until(1)) == [b"after"]
+
+
+def test_a_broker_that_is_not_there_yet_is_waited_for(mosquitto, publish):
+    mosquitto.stop()
+    with running(mosquitto.url) as found:
+        assert found.source.take(1, 0.01) == []
+        mosquitto.start()
+        eventually(found.connected)
+        publish(mosquitto, [(TOPIC, b"x")])
+        assert bodies(found.until(1)) == [b"x"]
+
+
+def test_quality_0_and_retained_events_are_taken_and_counted(mosquitto, publish):
+    with running(mosquitto.url) as found:
+        eventually(found.connected)
+        publish(mosquitto, [(TOPIC, b"zero")], qos=0)
+        publish(mosquitto, [(TOPIC, b"kept")], retain=True)
+        messages = found.until(2)
+        assert {(m.body, m.qos, m.retain) for m in messages} == {(b"zero", 0, False), (b"kept", 1, True)}
+        found.source.acknowledge(messages)
+        assert found.metrics.qos_0._value.get() == 1
+        assert found.metrics.retained._value.get() == 1
+
+
+def test_two_members_share_the_traffic(mosquitto, publish):
+    shared = f"$share/terroir/{FILTER}"
+    with (
+        running(mosquitto.url, shared, mqtt_client_id="a") as one,
+        running(mosquitto.url, shared, mqtt_client_id="b") as two,
+    ):
+        eventually(lambda: one.connected() and two.connected())
+        publish(mosquitto, [(TOPIC, b"%d" % n) for n in range(40)])
+        first, second = one.until(20), two.until(20)
+        assert {int(m.body) for m in first} | {int(m.body) for m in second} == set(range(40))
+
+
+def test_a_second_process_of_the_same_name_ends_the_first(mosquitto):
+    with running(mosquitto.url) as first:
+        eventually(first.connected)
+        with running(mosquitto.url) as second:
+            eventually(second.connected)
+            with pytest.raises(SourceError, match="TERROIR_MQTT_CLIENT_ID"):
+                first.until(1)
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [(0x86, "wrong user or password: see TERROIR_MQTT_URL"), (0x87, "not authorised"), (0x84, "does not speak MQTT 5")],
+)
+def test_a_refusal_that_stays_is_told(code, said):
+    """A server that answers CONNECT with this reason (CONNACK: flags 0, reason, no properties)."""
+    with answering(bytes([0x20, 3, 0, code, 0])) as url, running(url) as found, pytest.raises(SourceError, match=said):
+        found.until(1)
+
+
+def test_a_refused_subscription_is_told():
+    """CONNACK success, then SUBACK of packet 1 with 0x87, not authorised."""
+    with (
+        answering(bytes([0x20, 3, 0, 0, 0]), bytes([0x90, 4, 0, 1, 0, 0x87])) as url,
+        running(url) as found,
+        pytest.raises(SourceError, match=r"refused the subscription application/\+/device"),
+    ):
+        found.until(1)
+
+
+def test_a_broker_without_quality_1_is_told():
+    """CONNACK with the property Maximum QoS (36) 0."""
+    with (
+        answering(bytes([0x20, 5, 0, 0, 2, 36, 0])) as url,
+        running(url) as found,
+        pytest.raises(SourceError, match="quality 0 only"),
+    ):
+        found.until(1)
+
+
+def test_a_dead_network_thread_is_noticed(mosquitto, publish, monkeypatch):
+    """Whatever ends it: the process must not stay alive, holding the session and receiving nothing."""
+    monkeypatch.setattr(threading, "excepthook", lambda _: None)
+    found = Running(mosquitto.url)
+    found.source._client.on_message = lambda *_: 1 / 0
+    found.source.start()
+    try:
+        eventually(found.connected)
+        publish(mosquitto, [(TOPIC, b"x")])
+        with pytest.raises(SourceError, match="network thread has ended"):
+            found.until(1)
+    finally:
+        found.source.stop()
+
+
+def test_settings_that_cannot_work(tmp_path):
+    missing = tmp_path / "ca.pem"
+    with pytest.raises(SettingError, match=r"^TERROIR_MQTT_CA_FILE: .*ca\.pem"):
+        Running("mqtts://127.0.0.1:1", mqtt_ca_file=missing)
+    missing.write_text("no certificate")
+    with pytest.raises(SettingError, match=r"^TERROIR_MQTT_CA_FILE: .*ca\.pem"):
+        Running("mqtts://127.0.0.1:1", mqtt_ca_file=missing)
+    assert timedelta(days=7) == Settings().mqtt_session_expiry
+
+
+SUBSCRIBED = bytes([0x20, 3, 0, 0, 0]), bytes([0x90, 4, 0, 1, 0, 1])
+
+
+def test_tls_to_an_authority_that_is_named():
+    with answering(*SUBSCRIBED, certificate=TLS / "server.pem") as url:
+        secure = url.replace("mqtt:", "mqtts:")
+        with running(secure, mqtt_ca_file=TLS / "authority.pem") as found:
+            eventually(found.connected)
+
+
+# The library leaves the socket of a failed handshake to the garbage collector.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_tls_to_an_authority_nobody_named(capsys):
+    with (
+        answering(*SUBSCRIBED, certificate=TLS / "server.pem") as url,
+        running(url.replace("mqtt:", "mqtts:")) as found,
+    ):
+        eventually(lambda: "certificate verify failed" in capsys.readouterr().out)
+        assert not found.connected()
+
+
+@contextmanager
+def answering(connack: bytes, suback: bytes = b"", certificate: Path | None = None) -> Iterator[str]:
+    """A server that knows two answers: to CONNECT, and to SUBSCRIBE."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER) if certificate else None
+    if context is not None:
+        context.load_cert_chain(certificate)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        done = threading.Event()
+
+        def serve() -> None:
+            while not done.is_set():
+                try:
+                    plain, _ = listener.accept()
+                except OSError:
+                    return
+                with (
+                    suppress(OSError),
+                    context.wrap_socket(plain, server_side=True) if context else plain as connection,
+                ):
+                    connection.recv(4096)
+                    connection.sendall(connack)
+                    if suback and connection.recv(4096):
+                        connection.sendall(suback)
+                    done.wait(1)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        try:
+            yield f"mqtt://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            done.set()
+            listener.shutdown(socket.SHUT_RDWR)
+            thread.join()
