@@ -9,6 +9,8 @@ from starlette.middleware.gzip import GZipMiddleware
 from services.api import metrics, problems
 from services.api.gate import MAX_BODY, Gate
 from services.api.openapi import describe
+from services.api.pages import routes as pages
+from services.api.pages.markup import STATIC, Files, markup
 from services.api.routes import devices, health, latest, points, readings
 from services.api.state import POOL_SIZE, POOL_TIMEOUT_S, Resources, lifespan
 from services.core.clock import Clock
@@ -28,7 +30,7 @@ def create_app(settings: Settings, clock: Clock) -> FastAPI:
     counted = metrics.Metrics(connections)
     app = FastAPI(
         title="Terroir",
-        lifespan=lifespan(Resources(settings, clock, connections)),
+        lifespan=lifespan(Resources(settings, clock, connections, markup())),
         openapi_url="/v1/openapi.json",
         # The interactive pages load scripts from elsewhere.
         docs_url=None,
@@ -52,5 +54,7 @@ def create_app(settings: Settings, clock: Clock) -> FastAPI:
     for router in (points.router, latest.router, readings.router, devices.router, health.router):
         app.include_router(router)
     app.include_router(metrics.router(counted))
+    app.include_router(pages.router)
+    app.mount("/static", Files(directory=STATIC), name="static")
     describe(app)
     return app

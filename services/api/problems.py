@@ -17,7 +17,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from services.api.pages.failures import failure_page, wants_page
 from services.api.safety import HEADERS
+from services.api.state import resources_of
 
 _log = logging.getLogger(__name__)
 
@@ -135,8 +137,16 @@ def responses(*types: ProblemType) -> dict[int | str, dict[str, object]]:
     }
 
 
+def respond(request: Request, problem: Problem, headers: Mapping[str, str] | None = None) -> Response:
+    """The response for a problem: a page for people at a page, problem details for everybody else."""
+    if not wants_page(request):
+        return render(request.url.path, problem, headers)
+    more = _headers(problem.type, headers)
+    return failure_page(request, resources_of(request).markup, problem.type.status, problem.detail, more)
+
+
 def render(path: str, problem: Problem, headers: Mapping[str, str] | None = None) -> Response:
-    """The response for a problem; `path` of the request it occurred at."""
+    """Problem details; `path` of the request they occurred at."""
     kind = problem.type
     body = {
         **problem.extensions,
@@ -146,13 +156,17 @@ def render(path: str, problem: Problem, headers: Mapping[str, str] | None = None
         "detail": problem.detail,
         "instance": path,
     }
-    more = dict(headers or {})
+    more = _headers(kind, headers)
+    return Response(orjson.dumps(body), status_code=int(kind.status), headers=more, media_type=MEDIA_TYPE)
+
+
+def _headers(kind: ProblemType, headers: Mapping[str, str] | None) -> dict[str, str]:
+    more = {**(headers or {}), "Cache-Control": "no-store"}
     if kind is UNAUTHENTICATED:
         more["WWW-Authenticate"] = 'Bearer realm="terroir"'
     if kind.status is HTTPStatus.SERVICE_UNAVAILABLE:
         more["Retry-After"] = str(RETRY_AFTER_S)
-    more["Cache-Control"] = "no-store"
-    return Response(orjson.dumps(body), status_code=int(kind.status), headers=more, media_type=MEDIA_TYPE)
+    return more
 
 
 def install(app: FastAPI) -> None:
@@ -168,7 +182,7 @@ def install(app: FastAPI) -> None:
 
 
 async def _problem(request: Request, error: Problem) -> Response:
-    return render(request.url.path, error)
+    return respond(request, error)
 
 
 async def _validation(request: Request, error: RequestValidationError) -> Response:
@@ -177,7 +191,7 @@ async def _validation(request: Request, error: RequestValidationError) -> Respon
         for found in error.errors()
     ]
     detail = "; ".join(f"{found['where']}: {found['message']}" for found in errors)
-    return render(request.url.path, Problem(INVALID_REQUEST, detail, {"errors": errors}))
+    return respond(request, Problem(INVALID_REQUEST, detail, {"errors": errors}))
 
 
 async def _http(request: Request, error: HTTPException) -> Response:
@@ -187,18 +201,18 @@ async def _http(request: Request, error: HTTPException) -> Response:
         NOT_FOUND: f"nothing is served at {path}; /v1/openapi.json lists what is",
         METHOD_NOT_ALLOWED: f"{method} is not for {path}",
     }
-    return render(path, Problem(kind, details.get(kind, str(error.detail))), error.headers)
+    return respond(request, Problem(kind, details.get(kind, str(error.detail))), error.headers)
 
 
 async def _too_costly(request: Request, error: psycopg.errors.QueryCanceled) -> Response:
     del error
     detail = "the store took too long over this: ask for a shorter range, fewer points or a longer period"
-    return render(request.url.path, Problem(TOO_COSTLY, detail))
+    return respond(request, Problem(TOO_COSTLY, detail))
 
 
 async def _store_away(request: Request, error: Exception) -> Response:
     _log.warning("the store is away: %s", error)
-    return render(request.url.path, Problem(STORE_UNAVAILABLE, f"try again in {RETRY_AFTER_S} s"))
+    return respond(request, Problem(STORE_UNAVAILABLE, f"try again in {RETRY_AFTER_S} s"))
 
 
 async def _internal(request: Request, error: Exception) -> Response:
@@ -206,4 +220,4 @@ async def _internal(request: Request, error: Exception) -> Response:
     del error
     problem = Problem(INTERNAL, "it has been logged; the same request will fail again")
     # This answer is made outside all middleware.
-    return render(request.url.path, problem, HEADERS)
+    return respond(request, problem, HEADERS)

@@ -7,6 +7,7 @@ from typing import TypedDict
 
 from fastapi import FastAPI, Request
 
+from services.api.pages.markup import Markup
 from services.core.clock import Clock
 from services.core.settings import Settings
 from services.core.storage.connect import Pool
@@ -22,6 +23,7 @@ class Resources:
     settings: Settings
     clock: Clock
     pool: Pool
+    markup: Markup
 
 
 class State(TypedDict):
