@@ -103,5 +103,7 @@ class Weather:
 
     def pressure(self, t: float) -> float:
         """Air pressure at the altitude of the place, hPa."""
-        sea_level = 1017.0 + 8.5 * self._pressure(t)
+        # The atmosphere's tide, highest about 10 and 22 o'clock sun time: never a day without movement.
+        tide = 0.7 * math.cos(2 * math.pi * ((t % DAY) / HOUR + self._longitude / 15.0 - 10.0) / 12.0)
+        sea_level = 1017.0 + 8.5 * self._pressure(t) + tide
         return sea_level * (1 - 2.25577e-5 * self._altitude) ** 5.25588
