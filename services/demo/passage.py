@@ -7,7 +7,7 @@ in the broker, because ingest is down or busy, is `waiting`.
 
 import time
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -30,9 +30,13 @@ class _Waiting:
 
 
 class Passage:
-    """`waiting` and `lost` messages among those that `expect` was told of; `look` asks the store."""
+    """`waiting` and `lost` messages among those that `expect` was told of; `look` asks the store.
 
-    def __init__(self, began: datetime) -> None:
+    `began`: when; nothing stored much earlier is looked at. `monotonic` gives seconds.
+    """
+
+    def __init__(self, began: datetime, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._monotonic = monotonic
         self._began = began
         self._since = began
         self._waiting: dict[int, _Waiting] = {}
@@ -51,7 +55,7 @@ class Passage:
 
     def expect(self, messages: Iterable[Sent]) -> None:
         """The broker has these now."""
-        now = time.monotonic()
+        now = self._monotonic()
         for sent in messages:
             self._waiting[sent.number] = _Waiting(sent, now)
             for token in sent.tokens:
@@ -83,7 +87,7 @@ class Passage:
 
     def _search(self, connection: Connection[TupleRow]) -> None:
         """Look for each message that others overtook a while ago; whatever is not found is lost, until it is."""
-        now = time.monotonic()
+        now = self._monotonic()
         self._heights.append((now, self._highest))
         while len(self._heights) > 1 and self._heights[1][0] <= now - GRACE:
             self._heights.popleft()
