@@ -66,7 +66,7 @@ class Territory:
         return self.one(
             "INSERT INTO site (organisation_id, name, commune_code, longitude, latitude, address) "
             "VALUES (%s, %s, %s, %s, %s, %s) RETURNING id",
-            organisation, name, commune, longitude, latitude, f"1 rue de {name}",
+            organisation, name, commune, longitude, latitude, f"1, {name}",
         )  # fmt: skip
 
     def point(

@@ -1,4 +1,4 @@
-"""A territory worth looking at: ten days of plausible measures in seven communes of the Loire, the same at every run."""
+"""A territory worth looking at: ten days of plausible measures in seven communes of the Loire, always the same."""
 
 import math
 import random
@@ -133,13 +133,16 @@ class Planned:
     minutes: int = 20
 
 
-CLASSROOM = "Mesurer l'air d'une salle de classe : quand le CO2 dépasse 1 000 ppm, il est temps d'ouvrir les fenêtres. La commune s'en sert pour régler la ventilation."
+CLASSROOM = (
+    "Mesurer l'air d'une salle de classe : quand le CO2 dépasse 1 000 ppm, il est temps d'ouvrir les fenêtres. "
+    "La commune s'en sert pour régler la ventilation."
+)
 FRESH = "Suivre la température et l'humidité sur la place pour situer les îlots de chaleur et décider où planter des arbres."
 BIN = "Savoir quand la colonne est pleine, pour ne la vider qu'à ce moment : moins de camions, pas de débordement."
 
 
 def plan() -> Iterator[Planned]:
-    def air(minutes_apart: float = 0) -> dict[str, Signal]:
+    def air() -> dict[str, Signal]:
         return {
             "co2": classroom_co2,
             "air_temperature": classroom_temperature,
@@ -152,47 +155,184 @@ def plan() -> Iterator[Planned]:
     yield Planned("Salle de classe CM2", "École Jules-Ferry", "air", "42218", 0.004, 0.003, CLASSROOM, air(), 10)
     yield Planned("Salle de classe CP", "École Jules-Ferry", "air", "42218", 0.004, 0.003, CLASSROOM, air(), 10)
     yield Planned("Place Jean-Jaurès", "Place Jean-Jaurès", "weather", "42218", -0.001, 0.001, FRESH, outside)
-    yield Planned("Particules, boulevard Jules-Janin", "Boulevard Jules-Janin", "air", "42218", 0.006, 0.012,
-                  "Mesurer les particules fines le long d'un axe passant, avant et après la piste cyclable.",
-                  {"pm2_5": particles, "pm10": lambda at, noise: round(particles(at, noise) * 1.7, 1)}, 15)
-    yield Planned("Compteur vélos, voie verte", "Voie verte du Furan", "mobility", "42218", -0.013, 0.010,
-                  "Compter les vélos, sans image et sans reconnaître personne.", {"bicycle_count": bicycles}, 60)
-    yield Planned("Colonne à verre Bellevue", "Place Bellevue", "waste", "42218", 0.004, -0.024, BIN,
-                  {"fill_level": bin_level, "battery_level": lambda _a, _n: 64.0}, 120)
-    yield Planned("Platane n° 14", "Parc de l'Europe", "trees", "42218", 0.016, -0.008,
-                  "Suivre la croissance et la soif d'un arbre en ville.",
-                  {"stem_displacement": trunk, "soil_moisture_vwc": moisture, "battery_voltage": steady(3.58, 0.004)}, 30)
-    yield Planned("Place PMR, rue de la Résistance", "Parking Hôtel-de-Ville", "parking", "42218", -0.004, -0.004,
-                  "Savoir si la place est libre, pour guider les personnes à mobilité réduite.", {"parking_occupied": parking}, 15)
-    yield Planned("Salle du conseil", "Hôtel de ville", "energy", "42207", 0.000, 0.001,
-                  "Chauffer quand la salle sert, et pas le reste du temps.",
-                  {"air_temperature": classroom_temperature, "co2": classroom_co2})
-    yield Planned("Compteur électrique", "Hôtel de ville", "energy", "42207", 0.000, 0.001,
-                  "Suivre la consommation de la mairie pour la déclaration OPERAT.",
-                  {"energy_active_total": meter(town_hall_power, 48_211.0)}, 30)
-    yield Planned("Le Gier au pont", "Pont de la Route", "water", "42207", -0.009, -0.004,
-                  "Prévenir quand la rivière monte.", {"water_level": river, "water_temperature": outdoor}, 15)
-    yield Planned("Colonne à papier Izieux", "Rue d'Izieux", "waste", "42207", 0.012, 0.006, BIN, {"fill_level": bin_level}, 120)
-    yield Planned("Déchèterie, quai bois", "Déchèterie de Firminy", "recycling", "42095", 0.008, 0.006,
-                  "Dire sur le site si le quai est plein avant de se déplacer.",
-                  {"fill_level": bin_level, "people_in": lambda at, noise: float(max(0, round(9 * bump(hour_of(at), 14, 4) + noise.gauss(0, 1))))}, 60)
-    yield Planned("Compteur d'eau du gymnase", "Gymnase Firmament", "water", "42095", -0.006, -0.003,
-                  "Repérer une fuite la nuit, quand personne n'ouvre de robinet.",
-                  {"water_volume_total": meter(school_water, 5_230.412), "water_temperature": steady(14.2, 0.2, 1)}, 60)
+    yield Planned(
+        "Particules, boulevard Jules-Janin",
+        "Boulevard Jules-Janin",
+        "air",
+        "42218",
+        0.006,
+        0.012,
+        "Mesurer les particules fines le long d'un axe passant, avant et après la piste cyclable.",
+        {"pm2_5": particles, "pm10": lambda at, noise: round(particles(at, noise) * 1.7, 1)},
+        15,
+    )
+    yield Planned(
+        "Compteur vélos, voie verte",
+        "Voie verte du Furan",
+        "mobility",
+        "42218",
+        -0.013,
+        0.010,
+        "Compter les vélos, sans image et sans reconnaître personne.",
+        {"bicycle_count": bicycles},
+        60,
+    )
+    yield Planned(
+        "Colonne à verre Bellevue",
+        "Place Bellevue",
+        "waste",
+        "42218",
+        0.004,
+        -0.024,
+        BIN,
+        {"fill_level": bin_level, "battery_level": lambda _a, _n: 64.0},
+        120,
+    )
+    yield Planned(
+        "Platane n° 14",
+        "Parc de l'Europe",
+        "trees",
+        "42218",
+        0.016,
+        -0.008,
+        "Suivre la croissance et la soif d'un arbre en ville.",
+        {"stem_displacement": trunk, "soil_moisture_vwc": moisture, "battery_voltage": steady(3.58, 0.004)},
+        30,
+    )
+    yield Planned(
+        "Place PMR, rue de la Résistance",
+        "Parking Hôtel-de-Ville",
+        "parking",
+        "42218",
+        -0.004,
+        -0.004,
+        "Savoir si la place est libre, pour guider les personnes à mobilité réduite.",
+        {"parking_occupied": parking},
+        15,
+    )
+    yield Planned(
+        "Salle du conseil",
+        "Hôtel de ville",
+        "energy",
+        "42207",
+        0.000,
+        0.001,
+        "Chauffer quand la salle sert, et pas le reste du temps.",
+        {"air_temperature": classroom_temperature, "co2": classroom_co2},
+    )
+    yield Planned(
+        "Compteur électrique",
+        "Hôtel de ville",
+        "energy",
+        "42207",
+        0.000,
+        0.001,
+        "Suivre la consommation de la mairie pour la déclaration OPERAT.",
+        {"energy_active_total": meter(town_hall_power, 48_211.0)},
+        30,
+    )
+    yield Planned(
+        "Le Gier au pont",
+        "Pont de la Route",
+        "water",
+        "42207",
+        -0.009,
+        -0.004,
+        "Prévenir quand la rivière monte.",
+        {"water_level": river, "water_temperature": outdoor},
+        15,
+    )
+    yield Planned(
+        "Colonne à papier Izieux", "Rue d'Izieux", "waste", "42207", 0.012, 0.006, BIN, {"fill_level": bin_level}, 120
+    )
+    yield Planned(
+        "Déchèterie, quai bois",
+        "Déchèterie de Firminy",
+        "recycling",
+        "42095",
+        0.008,
+        0.006,
+        "Dire sur le site si le quai est plein avant de se déplacer.",
+        {
+            "fill_level": bin_level,
+            "people_in": lambda at, noise: float(max(0, round(9 * bump(hour_of(at), 14, 4) + noise.gauss(0, 1)))),
+        },
+        60,
+    )
+    yield Planned(
+        "Compteur d'eau du gymnase",
+        "Gymnase Firmament",
+        "water",
+        "42095",
+        -0.006,
+        -0.003,
+        "Repérer une fuite la nuit, quand personne n'ouvre de robinet.",
+        {"water_volume_total": meter(school_water, 5_230.412), "water_temperature": steady(14.2, 0.2, 1)},
+        60,
+    )
     yield Planned("Site Le Corbusier", "Maison de la culture", "weather", "42095", 0.003, -0.008, FRESH, outside)
     yield Planned("Salle de motricité", "École maternelle Pasteur", "air", "42005", 0.004, 0.004, CLASSROOM, air(), 10)
-    yield Planned("Passerelle LoRa du château d'eau", "Château d'eau", "network", "42005", -0.010, 0.006,
-                  "Savoir si la passerelle tient la chaleur de l'été.", {"device_temperature": outdoor, "air_temperature": outdoor}, 30)
-    yield Planned("Bords de Loire", "Quai de Loire", "water", "42279", 0.004, -0.006, "Suivre le niveau de la Loire.",
-                  {"water_level": river}, 30)
-    yield Planned("Colonne à verre du pont", "Place Gapiand", "waste", "42279", -0.008, 0.004, BIN, {"fill_level": bin_level}, 120)
-    yield Planned("Cuve de l'arrosage", "Stade municipal", "water", "42147", 0.010, -0.008,
-                  "Arroser avec la pluie : la cuve dit ce qu'il reste.", {"water_level": river}, 60)
-    yield Planned("Salle des fêtes", "Espace Guy-Poirieux", "energy", "42147", -0.004, 0.004,
-                  "Chauffer quand la salle sert, et pas le reste du temps.",
-                  {"air_temperature": classroom_temperature, "door_open": lambda at, noise: float(noise.random() < 0.6 * bump(hour_of(at), 19, 3))}, 20)
-    yield Planned("Marché, place de la mairie", "Place de la mairie", "parking", "42147", 0.002, -0.001,
-                  "Compter les places libres un jour de marché.", {"parking_occupied": parking}, 15)
+    yield Planned(
+        "Passerelle LoRa du château d'eau",
+        "Château d'eau",
+        "network",
+        "42005",
+        -0.010,
+        0.006,
+        "Savoir si la passerelle tient la chaleur de l'été.",
+        {"device_temperature": outdoor, "air_temperature": outdoor},
+        30,
+    )
+    yield Planned(
+        "Bords de Loire",
+        "Quai de Loire",
+        "water",
+        "42279",
+        0.004,
+        -0.006,
+        "Suivre le niveau de la Loire.",
+        {"water_level": river},
+        30,
+    )
+    yield Planned(
+        "Colonne à verre du pont", "Place Gapiand", "waste", "42279", -0.008, 0.004, BIN, {"fill_level": bin_level}, 120
+    )
+    yield Planned(
+        "Cuve de l'arrosage",
+        "Stade municipal",
+        "water",
+        "42147",
+        0.010,
+        -0.008,
+        "Arroser avec la pluie : la cuve dit ce qu'il reste.",
+        {"water_level": river},
+        60,
+    )
+    yield Planned(
+        "Salle des fêtes",
+        "Espace Guy-Poirieux",
+        "energy",
+        "42147",
+        -0.004,
+        0.004,
+        "Chauffer quand la salle sert, et pas le reste du temps.",
+        {
+            "air_temperature": classroom_temperature,
+            "door_open": lambda at, noise: float(noise.random() < 0.6 * bump(hour_of(at), 19, 3)),
+        },
+        20,
+    )
+    yield Planned(
+        "Marché, place de la mairie",
+        "Place de la mairie",
+        "parking",
+        "42147",
+        0.002,
+        -0.001,
+        "Compter les places libres un jour de marché.",
+        {"parking_occupied": parking},
+        15,
+    )
     yield Planned("Classe de CE1", "École du 8-Mai", "air", "42094", 0.003, 0.002, CLASSROOM, air(), 10)
     yield Planned("Station du stade", "Stade Maurice-Rousson", "weather", "42094", -0.006, 0.004, FRESH, outside)
 
@@ -247,9 +387,10 @@ def _draw(
         if value is not None:
             rows.append((at + shift, value))
         at += timedelta(minutes=planned.minutes)
-    with connection.cursor() as cursor, cursor.copy(
-        "COPY reading (measured_at, value, uplink, series, flags) FROM STDIN"
-    ) as copy:
+    with (
+        connection.cursor() as cursor,
+        cursor.copy("COPY reading (measured_at, value, uplink, series, flags) FROM STDIN") as copy,
+    ):
         for measured_at, value in rows:
             copy.write_row((measured_at, value, 1, series, 0))
     last_at, last = rows[-1]

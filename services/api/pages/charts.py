@@ -8,12 +8,15 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 
 from services.api.pages import numbers
-from services.api.pages.curves import Scale, band, bars, line, scale_of
+from services.api.pages.curves import BOTTOM, Scale, band, bars, line, scale_of
 from services.api.pages.language import Language
 from services.api.pages.texts import texts
 from services.api.pages.week import Hour, Trend
 from services.api.readings.calendar import PARIS, Every, edges
 from services.api.readings.question import Agg
+
+ABOVE, BELOW = -8, 16
+"""From a mark to the base line of its text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,15 +135,17 @@ def _extremes(form: str, trend: Trend, scale: Scale, language: Language) -> list
     if form == "share":
         return []
     top = max(trend.hours, key=lambda hour: trend.hours[hour].high)
-    found = [(top, trend.hours[top].high, -7)]
+    found = [(top, trend.hours[top].high, ABOVE)]
     bottom = min(trend.hours, key=lambda hour: trend.hours[hour].low)
     if form == "line" and trend.hours[bottom].low < trend.hours[top].high:
-        found.append((bottom, trend.hours[bottom].low, 15))
+        found.append((bottom, trend.hours[bottom].low, BELOW))
     return [_extreme(trend, hour, value, offset, scale, language) for hour, value, offset in found]
 
 
 def _extreme(trend: Trend, hour: int, value: float, offset: int, scale: Scale, language: Language) -> Extreme:
     x = _percent(hour + 0.5, len(trend.edges) - 1)
+    if scale.y(value) + offset > BOTTOM:
+        offset = ABOVE  # below are the names of the days
     return Extreme(
         x=x,
         y=scale.y(value),

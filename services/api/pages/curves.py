@@ -14,6 +14,7 @@ TOP = 22
 BOTTOM = 178
 _TICKS = 4
 _DENSE = 3
+_ROOM = 0.12
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,10 @@ def scale_of(form: str, hours: Collection[Hour]) -> Scale:
         low, high = min(low, 0.0), max(high, 0.0)
     if low == high:
         low, high = (low - 1, high + 1) if form == "line" else (0.0, 1.0)
+    if form == "line":
+        # Room below the lowest value for its name, but no values below zero where there are none.
+        padded = low - (high - low) * _ROOM
+        low = padded if low < 0 else max(padded, 0.0)
     step = _round_step((high - low) / _TICKS)
     return Scale(math.floor(low / step) * step, math.ceil(high / step) * step, step)
 

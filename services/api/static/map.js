@@ -38,13 +38,13 @@
     return value.unit_label ? text + (close ? "" : "\u00a0") + value.unit_label : text;
   }
 
-  function card(feature) {
+  function card(feature, most) {
     const point = feature.properties;
     const article = element("article");
     article.append(element("h3", point.name));
     article.append(element("p", [themes.get(point.theme), point.site, point.commune_name].filter(Boolean).join(" · ")));
     const list = element("dl");
-    for (const value of point.latest.slice(0, 5)) {
+    for (const value of point.latest.slice(0, most)) {
       const label = french ? value.label_fr : value.label_en;
       list.append(element("dt", value.channel ? `${label} (${value.channel})` : label), element("dd", told(value)));
     }
@@ -130,7 +130,7 @@
     if (onePlace) {
       made.bindPopup(() => {
         const popup = element("div");
-        popup.append(...features.map(card));
+        popup.append(...features.map((feature) => card(feature, features.length > 1 ? 3 : 6)));
         return popup;
       }, { maxWidth: 320, minWidth: 220 });
     } else {
@@ -167,40 +167,57 @@
     const communes = new Map();
     for (const feature of features) {
       const name = feature.properties.commune_name;
-      if (name) communes.set(name, [...(communes.get(name) || []), place(feature)]);
+      if (name) communes.set(name, [...(communes.get(name) || []), feature]);
     }
     const all = L.latLngBounds(features.map(place)).pad(0.1);
     const margin = Math.min(0.02, Math.max(0.0004, (all.getNorth() - all.getSouth()) / 22));
-    const labels = [];
-    for (const [name, points] of [...communes].sort((a, b) => b[1].length - a[1].length)) {
-      const area = L.latLngBounds(around(points, margin));
-      L.polygon(around(points, margin), { className: "place", interactive: false, smoothFactor: 0 }).addTo(map);
+    return [...communes].sort((a, b) => b[1].length - a[1].length).map(([name, members]) => {
+      const area = around(members.map(place), margin);
+      L.polygon(area, { className: "place", interactive: false, smoothFactor: 0 }).addTo(map);
       const icon = L.divIcon({ className: "place-name", html: element("span", name), iconSize: null });
-      const label = L.marker(area.getCenter(), { icon, interactive: false, keyboard: false, zIndexOffset: -1000 }).addTo(map);
-      labels.push({ label, area, width: name.length * 8.5 });
-    }
-    map.on("zoomend", () => nameCommunes(map, labels));
-    nameCommunes(map, labels);
+      const label = L.marker(area[0], { icon, interactive: false, keyboard: false, zIndexOffset: -1000 }).addTo(map);
+      return { label, area: L.latLngBounds(area), ids: new Set(members.map((member) => member.id)), name };
+    });
   }
 
-  // A name stands above its area; below it where another name or area is in the way above.
-  function nameCommunes(map, labels) {
-    const HEIGHT = 22;
-    const areas = labels.map(({ area }) => L.bounds(map.project(area.getNorthWest()), map.project(area.getSouthEast())));
-    const taken = [];
-    labels.forEach(({ label, width }, index) => {
-      const { min, max } = areas[index];
-      const middle = (min.x + max.x) / 2;
-      const spots = [min.y, max.y + HEIGHT].map((bottom) =>
-        L.bounds([middle - width / 2, bottom - HEIGHT], [middle + width / 2, bottom])
-      );
-      const inTheWay = (spot) =>
-        taken.filter((other) => other.intersects(spot)).length * 10 +
-        areas.filter((other, number) => number !== index && other.intersects(spot)).length;
-      const spot = inTheWay(spots[0]) <= inTheWay(spots[1]) ? spots[0] : spots[1];
-      taken.push(spot);
-      label.setLatLng(map.unproject(L.point(middle, spot.max.y)));
+  // A name stands above its area, or on the side where least is in its way.
+  function nameCommunes(map, communes, layer) {
+    const HEIGHT = 20;
+    const shown = L.bounds(map.project(map.getBounds().getNorthWest()), map.project(map.getBounds().getSouthEast()));
+    const symbols = [];
+    layer.eachLayer((made) => {
+      const at = map.project(made.getLatLng());
+      const reach = made.options.icon.options.iconSize[0] / 2 + 2;
+      symbols.push({ bounds: L.bounds(at.subtract([reach, reach]), at.add([reach, reach])), ids: made.ids });
     });
+    const taken = [];
+    for (const { label, area, ids, name } of communes) {
+      const around = L.bounds(map.project(area.getNorthWest()), map.project(area.getSouthEast()));
+      for (const symbol of symbols)
+        if ([...ids].some((id) => symbol.ids.has(id))) around.extend(symbol.bounds.min).extend(symbol.bounds.max);
+      const { min, max } = around;
+      const half = label.getElement().firstChild.offsetWidth / 2 || name.length * 4;
+      const middle = { x: (min.x + max.x) / 2, y: (min.y + max.y + HEIGHT) / 2 };
+      const [over, under, left, right] = [min.y, max.y + HEIGHT, min.x - half, max.x + half];
+      const spots = [
+        [middle.x, over], [middle.x, under], [right, middle.y], [left, middle.y],
+        [right - half / 2, over], [left + half / 2, over], [right - half / 2, under], [left + half / 2, under],
+      ];
+      let best = null;
+      spots.forEach(([x, bottom], order) => {
+        const spot = L.bounds([x - half, bottom - HEIGHT], [x + half, bottom]);
+        const cost =
+          taken.filter((other) => other.intersects(spot)).length * 8 +
+          symbols.filter((symbol) => symbol.bounds.overlaps(spot)).length * 8 +
+          (shown.intersects(around) && !shown.contains(spot) ? 10 : 0) + order / 10;
+        if (best === null || cost < best.cost) best = { cost, spot, at: L.point(x, bottom) };
+      });
+      // A name that would cover another waits until one zooms in.
+      const fits = best.cost < 8;
+      if (fits) taken.push(best.spot);
+      label.setOpacity(fits ? 1 : 0);
+      label.setLatLng(map.unproject(best.at));
+    }
   }
 
   function addBackground(map) {
@@ -226,7 +243,7 @@
     if (features.length) map.fitBounds(L.latLngBounds(features.map(place)).pad(0.12), { maxZoom: 15 });
     else map.setView([46.6, 2.4], 5);
     addBackground(map);
-    if (features.length) drawCommunes(map, features);
+    const communes = features.length ? drawCommunes(map, features) : [];
     const layer = L.layerGroup().addTo(map);
     let zoom = null;
     const redraw = () => {
@@ -234,12 +251,16 @@
       zoom = map.getZoom();
       layer.clearLayers();
       for (const group of gather(map, features)) layer.addLayer(marker(map, group));
+      nameCommunes(map, communes, layer);
     };
     map.on("zoomend", redraw);
     redraw();
     map.on("popupopen", (event) => {
       const link = event.popup.getElement().querySelector("article a");
       if (link && document.activeElement && document.activeElement.classList.contains("pin")) link.focus();
+    });
+    box.addEventListener("keydown", (event) => {
+      if (event.key === "Escape") map.closePopup();
     });
     map.on("popupclose", (event) => {
       const pin = event.popup._source && event.popup._source.getElement();
