@@ -18,7 +18,8 @@ from services.core.times import TimeRules
 CRASHED = "decoder_crashed"
 """Decode reason of a frame on which its decoder raised something it must not."""
 
-_NONE = Flag(0)
+HISTORICAL = int(Flag.HISTORICAL)
+DEVICE_ERROR = int(Flag.DEVICE_ERROR)
 
 
 class Dropped(StrEnum):
@@ -75,14 +76,16 @@ class SeriesKey(NamedTuple):
     channel: str
 
 
-@dataclass(frozen=True, slots=True)
-class PlacedValue:
-    """A decoded value where and when it was measured; ``flags``: late, clock suspect, historical, device error."""
+class PlacedValue(NamedTuple):
+    """A decoded value where and when it was measured; ``flags``: late, clock suspect, historical, device error.
+
+    Flags are plain integers from here to the store: five values a frame, and ``IntFlag`` is slow.
+    """
 
     series: SeriesKey
     measured_at: datetime
     value: float
-    flags: Flag
+    flags: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,10 +145,11 @@ def _placed(
     version: str,
     rules: TimeRules,
 ) -> Decoding:
+    own_flags = int(frame.flags)
     placed: list[PlacedValue] = []
     dropped: dict[Dropped, int] = {}
     for value in values:
-        at, flags, place = frame.measured_at, frame.flags, installation
+        at, flags, place = frame.measured_at, own_flags, installation
         reason = None
         if not isfinite(value.value):
             reason = Dropped.NOT_FINITE
@@ -153,7 +157,7 @@ def _placed(
             reason = Dropped.UNKNOWN_QUANTITY
         elif value.measured_at is not None and value.measured_at != at:
             at = value.measured_at
-            flags = Flag.HISTORICAL | rules.lateness(at, frame.received_at)
+            flags = HISTORICAL | int(rules.lateness(at, frame.received_at))
             found = device.at(at)
             if not rules.is_timely(at, frame.received_at):
                 reason = Dropped.UNTIMELY
@@ -165,7 +169,7 @@ def _placed(
             dropped[reason] = dropped.get(reason, 0) + 1
             continue
         if value.device_error:
-            flags |= Flag.DEVICE_ERROR
+            flags |= DEVICE_ERROR
         series = SeriesKey(place.point, value.quantity, place.mount, value.channel)
         placed.append(PlacedValue(series, at, value.value, flags))
     outcome = Outcome.DECODED if placed else Outcome.NO_VALUES

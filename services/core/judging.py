@@ -1,7 +1,7 @@
 """How good is a value? Judged by its quantity's limits and by what its series said before."""
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from decoders.quantity import Quantity
 from services.core.domain import NOT_GOOD, Flag
@@ -9,11 +9,12 @@ from services.core.domain import NOT_GOOD, Flag
 SPIKE_WITHIN = timedelta(hours=1)
 """``Quantity.spike`` speaks of readings no further apart than this."""
 
-_NONE = Flag(0)
+# Plain integers, for speed; see ``decoding.PlacedValue``.
+OUT_OF_RANGE, SPIKE, STUCK = int(Flag.OUT_OF_RANGE), int(Flag.SPIKE), int(Flag.STUCK)
+BAD = int(NOT_GOOD)
 
 
-@dataclass(frozen=True, slots=True)
-class SeriesState:
+class SeriesState(NamedTuple):
     """What table ``latest`` keeps of a series: its last good value, and the newest value of any quality.
 
     ``same_since`` is the time of the first of the values equal to ``seen_value`` without another between.
@@ -24,18 +25,18 @@ class SeriesState:
     same_since: datetime
     good_at: datetime | None = None
     good_value: float | None = None
-    good_flags: Flag = _NONE
+    good_flags: int | None = None
     good_uplink: int | None = None
 
 
-def judge(value: float, measured_at: datetime, quantity: Quantity, before: SeriesState | None) -> Flag:
+def judge(value: float, measured_at: datetime, quantity: Quantity, before: SeriesState | None) -> int:
     """OUT_OF_RANGE, SPIKE and STUCK as far as they can be told; a value older than the newest one gets only the first.
 
     A spike is measured from the last *good* value: what follows a spike is not one for coming back.
     """
-    flags = _NONE
+    flags = 0
     if not quantity.minimum <= value <= quantity.maximum:
-        flags |= Flag.OUT_OF_RANGE
+        flags |= OUT_OF_RANGE
     if before is None or measured_at <= before.seen_at:
         return flags
     if (
@@ -45,35 +46,27 @@ def judge(value: float, measured_at: datetime, quantity: Quantity, before: Serie
         and measured_at - before.good_at <= SPIKE_WITHIN
         and abs(value - before.good_value) > quantity.spike
     ):
-        flags |= Flag.SPIKE
+        flags |= SPIKE
     if (
         quantity.stuck_hours is not None
         and value == before.seen_value
         and measured_at - before.same_since > timedelta(hours=quantity.stuck_hours)
     ):
-        flags |= Flag.STUCK
+        flags |= STUCK
     return flags
 
 
-def advance(
-    before: SeriesState | None, value: float, measured_at: datetime, flags: Flag, uplink: int
-) -> SeriesState | None:
-    """The state of a series after a value of that time; never back in time, so maybe the state it was."""
-    newest = before is None or measured_at >= before.seen_at
-    good = not flags & NOT_GOOD and (before is None or before.good_at is None or measured_at >= before.good_at)
-    if not (newest or good):
-        return before
+def advance(before: SeriesState | None, value: float, measured_at: datetime, flags: int, uplink: int) -> SeriesState:
+    """The state of a series after a value of that time; never back in time, so maybe the very state it was."""
+    good = not flags & BAD
     if before is None:
-        seen_at, seen_value, same_since = measured_at, value, measured_at
-    elif newest:
+        first = SeriesState(measured_at, value, measured_at)
+        return SeriesState(*first[:3], measured_at, value, flags, uplink) if good else first
+    seen_at, seen_value, same_since, good_at, *_ = before
+    newest = measured_at >= seen_at
+    if newest:
+        same_since = same_since if value == seen_value else measured_at
         seen_at, seen_value = measured_at, value
-        same_since = before.same_since if value == before.seen_value else measured_at
-    else:
-        seen_at, seen_value, same_since = before.seen_at, before.seen_value, before.same_since
-    if good:
+    if good and (good_at is None or measured_at >= good_at):
         return SeriesState(seen_at, seen_value, same_since, measured_at, value, flags, uplink)
-    if before is None:
-        return SeriesState(seen_at, seen_value, same_since)
-    return SeriesState(
-        seen_at, seen_value, same_since, before.good_at, before.good_value, before.good_flags, before.good_uplink
-    )
+    return SeriesState(seen_at, seen_value, same_since, *before[3:]) if newest else before

@@ -31,7 +31,9 @@ class Metrics:
             "store_seconds", "Duration of a batch's transaction and look-ups.", SECONDS
         )
         self.commit_lag = self._histogram(
-            "receive_to_commit_seconds", "From receipt of a message to the commit that holds it.", SECONDS
+            "receive_to_commit_seconds",
+            "From receipt of a batch's oldest message to its commit.",
+            SECONDS,
         )
         self.network_lag = self._histogram(
             "network_to_commit_seconds", "From the network's time of a frame to the commit that holds it.", SECONDS

@@ -11,11 +11,11 @@ import structlog
 
 from services.core.clock import Clock
 from services.core.decoding import Device, decode_uplink
-from services.core.domain import DeviceEvent, Flag, Outcome, Rejected, Uplink
+from services.core.domain import DeviceEvent, Outcome, Rejected, Uplink
 from services.core.settings import Settings
 from services.core.storage.errors import StoreRefused, StoreUnavailable
 from services.core.storage.writer import write_batch
-from services.core.storage.writer_types import Batch, FrameRow, Written
+from services.core.storage.writer_types import Batch, FrameRow
 from services.core.times import TimeRules
 from services.ingest.chirpstack_object import object_json
 from services.ingest.metrics import Metrics
@@ -23,6 +23,7 @@ from services.ingest.parsing import Parsed, Parser, rejected
 from services.ingest.rejection import Reason
 from services.ingest.source import Message
 from services.ingest.store import Store
+from services.ingest.tally import count_batch
 
 _log = structlog.get_logger(__name__)
 
@@ -77,8 +78,7 @@ class Pipeline:
             batch = Batch(frames, events, rejects, series, gateways)
             written = write_batch(connection, batch, written_at=self._clock(), repeat_window=self._repeat_window)
         self._metrics.store_seconds.observe(perf_counter() - start)
-        self._metrics.batch_messages.observe(len(items))
-        self._count(items, frames, written)
+        count_batch(self._metrics, [item.parsed for item in items], frames, written, self._clock())
 
     def _decode(self, message: Message, uplink: Uplink, device: Device | None) -> FrameRow:
         decoding = decode_uplink(uplink, device, self._rules)
@@ -86,37 +86,6 @@ class Pipeline:
             decoded_by_lns = object_json(message.body, self._parser.encoding(message.body))
             uplink = replace(uplink, object_json=decoded_by_lns)
         return FrameRow(self._store.ids.next(uplink.received_at), uplink, decoding)
-
-    def _count(self, items: Sequence[_Item], frames: Sequence[FrameRow], written: Written) -> None:
-        committed_at = self._clock()
-        new = set(written.first_seen)
-        for item in items:
-            lag = (committed_at - item.message.received_at).total_seconds()
-            self._metrics.commit_lag.observe(max(0.0, lag))
-            if item.parsed.key not in new:
-                self._metrics.messages.labels("duplicate", "").inc()
-                continue
-            new.remove(item.parsed.key)
-            if isinstance(item.parsed, Rejected):
-                self._metrics.messages.labels("quarantined", item.parsed.reason).inc()
-            else:
-                self._metrics.messages.labels("stored", "").inc()
-        self._metrics.readings.inc(written.readings)
-        self._metrics.conflicts.inc(written.conflicts)
-        for frame in frames:
-            if frame.uplink.key in written.first_seen:
-                self._count_frame(frame, repeat=frame.uplink.key in written.repeats)
-                lag = (committed_at - frame.uplink.measured_at).total_seconds()
-                if not frame.uplink.flags & Flag.CLOCK_SUSPECT:
-                    self._metrics.network_lag.observe(max(0.0, lag))
-
-    def _count_frame(self, frame: FrameRow, *, repeat: bool) -> None:
-        decoding = frame.decoding
-        self._metrics.uplinks.labels(Outcome.REPEAT.value if repeat else decoding.outcome.value).inc()
-        if decoding.outcome is Outcome.REFUSED:
-            self._metrics.decode_refusals.labels(decoding.decoder or "", decoding.reason or "").inc()
-        for reason, count in decoding.dropped.items():
-            self._metrics.dropped_values.labels(reason.value).inc(count)
 
 
 def _split(items: list[_Item], refusal: StoreRefused) -> Iterator[list[_Item]]:

@@ -1,5 +1,6 @@
 """Ingest's process: from the broker into the store, until it is told to stop."""
 
+import gc
 import threading
 import time
 from collections.abc import Callable, Generator
@@ -25,6 +26,9 @@ from services.ingest.store import Store
 DEADLINE = 10.0
 """Seconds an open batch may still take after a stop; then it is given up, and comes again."""
 
+COLLECT_AFTER = 100_000
+"""Objects more than before, after which the garbage collector looks for cycles."""
+
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 10.0
 
 _log = structlog.get_logger(__name__)
@@ -45,6 +49,7 @@ def run(settings: Settings, clock: Clock, stop: threading.Event) -> None:
         store = Store(settings, clock)
         parser = Parser(topics, settings.encoding, TimeRules.of(settings))
         pipeline = Pipeline(parser, store, settings, clock, metrics)
+        _spare_the_collector()
         source.start()
         _log.info("ingest_started", filter=topics.subscription, client_id=settings.mqtt_client_id)
         try:
@@ -91,6 +96,15 @@ def _schema_checked(settings: Settings, patience: "_Patience") -> bool:
                 return False
         else:
             return True
+
+
+def _spare_the_collector() -> None:
+    """A batch is tens of thousands of small objects without cycles, which the collector would search again and again.
+
+    Measured: a quarter of this process's time.
+    """
+    gc.freeze()
+    gc.set_threshold(COLLECT_AFTER)
 
 
 class _Patience:

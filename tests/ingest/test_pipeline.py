@@ -325,6 +325,25 @@ def test_the_first_good_value_after_bad_ones_is_the_latest(territory, am300_temp
     assert (latest.measured_at, latest.value, latest.seen_value) == (then, 21.5, 21.5)
 
 
+def test_latest_is_given_back_when_its_reading_loses(territory, am300_temperature):
+    """A winner that is out of range at the very time of the last good value: an older one is the last good again."""
+    territory.device(DEVICE)
+    before = NOW - timedelta(minutes=10)
+    territory.ingest(territory.up(DEVICE, am300_temperature(20.0), at=before, f_cnt=1))
+    territory.ingest(territory.up(DEVICE, am300_temperature(21.0), f_cnt=3))
+    territory.ingest(territory.up(DEVICE, am300_temperature(130.0), f_cnt=2))
+    assert territory.readings() == [(before, 20.0, 0), (NOW, 130.0, Flag.OUT_OF_RANGE | Flag.CONFLICT)]
+    [latest] = territory.rows("SELECT * FROM latest")
+    assert (latest.measured_at, latest.value, latest.flags, latest.seen_value) == (before, 20.0, 0, 130.0)
+
+
+def test_frames_are_remembered_for_an_hour(territory, am300_temperature):
+    territory.ingest(territory.up(DEVICE, am300_temperature(20.0), f_cnt=1))
+    for later, left in ((timedelta(minutes=59), 1), (timedelta(minutes=61), 0)):
+        territory.shared[0][1].tidy(NOW + later)
+        assert territory.value("SELECT count(*) FROM recent_frame") == left
+
+
 @given(order=st.permutations(range(6)), cuts=st.sets(st.integers(1, 5)))
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_latest_is_of_the_newest_whatever_the_order(embedded_territory, am300_temperature, order, cuts):

@@ -29,13 +29,13 @@ class _Change:
     new: Reading
 
 
-def settle(connection: Connection[TupleRow], candidates: Sequence[Candidate]) -> dict[Key, Reading | None]:
+def settle(connection: Connection[TupleRow], candidates: Sequence[Candidate]) -> dict[Key, Candidate | None]:
     """What stands at each contested key among the candidates' if it changed, None where it stayed as it was.
 
     ``candidates`` are all that were to be inserted, those inserted among them. Raises psycopg.Error, and
     StoreUnavailable when other transactions change the same readings faster than we look.
     """
-    settled: dict[Key, Reading | None] = {}
+    settled: dict[Key, Candidate | None] = {}
     for _ in range(ATTEMPTS):
         rivals = _rivals(connection, candidates)
         ranks = _ranks(connection, {rival.uplink for _, rival in rivals})
@@ -45,7 +45,7 @@ def settle(connection: Connection[TupleRow], candidates: Sequence[Candidate]) ->
             winner = _winner(candidate, rival, ranks.get(rival.uplink))
             if winner != rival:
                 changes.append(_Change(rival, winner))
-                settled[key] = winner
+                settled[key] = candidate._replace(value=winner.value, flags=winner.flags, uplink=winner.uplink)
             else:
                 settled.setdefault(key, None)
         if not changes or _replace(connection, changes) == len(changes):
@@ -54,12 +54,12 @@ def settle(connection: Connection[TupleRow], candidates: Sequence[Candidate]) ->
 
 
 def _winner(candidate: Candidate, rival: Reading, rank: tuple[int, UUID] | None) -> Reading:
-    differ = candidate.value != rival.value or bool((candidate.flags | rival.flags) & Flag.CONFLICT)
+    flags = Flag(candidate.flags)
+    differ = candidate.value != rival.value or bool((flags | rival.flags) & Flag.CONFLICT)
     conflict = Flag.CONFLICT if differ else Flag(0)
     # A rival whose frame is gone (retention) cannot be asked; it stays.
     if rank is not None and candidate.rank < Rank(bool(rival.flags & Flag.HISTORICAL), *rank):
-        flags = candidate.flags | conflict
-        return Reading(candidate.series, candidate.measured_at, candidate.value, flags, candidate.uplink)
+        return Reading(candidate.series, candidate.measured_at, candidate.value, flags | conflict, candidate.uplink)
     return Reading(rival.series, rival.measured_at, rival.value, rival.flags | conflict, rival.uplink)
 
 

@@ -3,10 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from services.core.decoding import Decoding, SeriesKey
-from services.core.domain import DeviceEvent, Flag, Outcome, Rejected, Uplink
+from services.core.domain import DeviceEvent, Outcome, Rejected, Uplink
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,21 +24,19 @@ class FrameRow:
         return Outcome.REPEAT if self.repeat else self.decoding.outcome
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(NamedTuple):
     """A value that wants to be the reading of its series and time; when several want it, the least rank wins."""
 
     series: int
     measured_at: datetime
     value: float
-    flags: Flag
+    flags: int
     uplink: int
     quantity: str
     rank: "Rank"
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Rank:
+class Rank(NamedTuple):
     """Direct before historical, then the lowest frame counter, then the deduplication id: not who came first."""
 
     historical: bool

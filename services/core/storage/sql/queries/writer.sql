@@ -109,6 +109,17 @@ ON CONFLICT (series) DO UPDATE SET
     flags = CASE WHEN excluded.measured_at IS NULL OR excluded.measured_at < l.measured_at THEN l.flags ELSE excluded.flags END,
     uplink = CASE WHEN excluded.measured_at IS NULL OR excluded.measured_at < l.measured_at THEN l.uplink ELSE excluded.uplink END;
 
+-- name: restore_latest
+-- The last good value of series whose last good value has just been replaced by one that is not.
+UPDATE latest l SET (measured_at, value, flags, uplink) = (
+    SELECT r.measured_at, r.value, r.flags, r.uplink
+    FROM reading r
+    WHERE r.series = l.series AND is_good(r.flags)
+    ORDER BY r.measured_at DESC
+    LIMIT 1
+)
+WHERE l.series = ANY (%(series)b::integer[]);
+
 -- name: note_batch
 -- Tell the consumers of the feed what changed.
 INSERT INTO batch (kind, committed_at, first_uplink, last_uplink, series, from_at, to_at)
