@@ -22,8 +22,7 @@ ALTER ROLE "terroir-grafana" SET statement_timeout = '30s';
 
 GRANT terroir_service TO "terroir-ingest", "terroir-worker";
 GRANT terroir_api TO "terroir-api", "terroir-grafana";
--- The owner runs `terroir migrate`, which makes sure of the group roles and gives the views to terroir_view.
-ALTER ROLE "terroir-owner" CREATEROLE;
+-- The owner runs `terroir migrate`, which gives the views to terroir_view.
 GRANT terroir_service, terroir_api, terroir_view TO "terroir-owner";
 
 SELECT 'CREATE DATABASE terroir OWNER "terroir-owner"'
@@ -31,7 +30,3 @@ WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = 'terroir') \gexec
 REVOKE ALL ON DATABASE terroir FROM PUBLIC;
 GRANT CONNECT, TEMPORARY ON DATABASE terroir TO "terroir-ingest", "terroir-worker";
 GRANT CONNECT ON DATABASE terroir TO "terroir-api", "terroir-backup", "terroir-grafana";
-
-\connect terroir
--- Who is given a view must be allowed to create in its schema.
-GRANT CREATE ON SCHEMA public TO terroir_view;

@@ -9,13 +9,18 @@ DECLARE
     wanted text;
 BEGIN
     FOREACH wanted IN ARRAY ARRAY['terroir_service', 'terroir_api', 'terroir_view'] LOOP
-        BEGIN
-            EXECUTE format('CREATE ROLE %I NOLOGIN', wanted);
-        EXCEPTION
-            WHEN duplicate_object OR unique_violation THEN NULL;
-        END;
-        -- The views change owner below, which needs membership when the migrating role is no superuser.
-        IF NOT pg_has_role(current_user, wanted, 'MEMBER') THEN
+        -- An owner that may not create roles finds them made beforehand: deploy/postgresql/roles.sql.
+        IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = wanted) THEN
+            BEGIN
+                EXECUTE format('CREATE ROLE %I NOLOGIN', wanted);
+            EXCEPTION
+                WHEN duplicate_object OR unique_violation THEN NULL;
+            END;
+        END IF;
+        -- The views are given to terroir_view, which takes the right to become it. Who created a role has every other
+        -- right of a member from PostgreSQL 16 on, but not that one.
+        IF NOT pg_has_role(current_user, wanted, CASE WHEN current_setting('server_version_num')::integer >= 160000
+                                                      THEN 'SET' ELSE 'MEMBER' END) THEN
             EXECUTE format('GRANT %I TO %I', wanted, current_user);
         END IF;
     END LOOP;

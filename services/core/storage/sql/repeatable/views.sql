@@ -86,6 +86,8 @@ CREATE OR REPLACE FUNCTION folded(original text) RETURNS text LANGUAGE sql IMMUT
 $$;
 
 GRANT SELECT ON reading, reading_hour, reading_day, latest, uplink, reception, batch TO terroir_view;
+-- Who is given a view must be allowed to create in its schema, for that moment.
+GRANT CREATE ON SCHEMA public TO terroir_view;
 ALTER VIEW reading_visible OWNER TO terroir_view;
 ALTER VIEW reading_hour_visible OWNER TO terroir_view;
 ALTER VIEW reading_day_visible OWNER TO terroir_view;
@@ -94,5 +96,6 @@ ALTER VIEW uplink_visible OWNER TO terroir_view;
 ALTER VIEW reception_visible OWNER TO terroir_view;
 ALTER VIEW series_visible OWNER TO terroir_view;
 ALTER VIEW last_batch_visible OWNER TO terroir_view;
+REVOKE CREATE ON SCHEMA public FROM terroir_view;
 GRANT SELECT ON reading_visible, reading_hour_visible, reading_day_visible, latest_visible, uplink_visible,
     reception_visible, series_visible, last_batch_visible TO terroir_api;
