@@ -35,6 +35,7 @@ class Client:
     """Asks the API, as anybody or with a key."""
 
     def __init__(self, base_url: str, world: World) -> None:
+        self.base_url = base_url
         self._http = httpx2.Client(base_url=base_url, timeout=30)
         self._world = world
 

@@ -137,7 +137,7 @@ CLASSROOM = (
     "Mesurer l'air d'une salle de classe : quand le CO2 dépasse 1 000 ppm, il est temps d'ouvrir les fenêtres. "
     "La commune s'en sert pour régler la ventilation."
 )
-FRESH = "Suivre la température et l'humidité sur la place pour situer les îlots de chaleur et décider où planter des arbres."
+FRESH = "Suivre la température et l'humidité sur la place : situer les îlots de chaleur, décider où planter des arbres."
 BIN = "Savoir quand la colonne est pleine, pour ne la vider qu'à ce moment : moins de camions, pas de débordement."
 
 
