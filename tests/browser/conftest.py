@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from tests.api.serving import api_settings, serving
+from tests.browser.chromium import find
 from tests.browser.scenery import paint
 
 NOW = datetime(2026, 11, 5, 14, 20, tzinfo=UTC)
@@ -45,11 +45,9 @@ def site(painted: tuple[str, dict[str, int]]) -> Iterator[Site]:
 
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
-    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if program is None:
-        pytest.fail("the browser tests need Chromium: sudo apt install chromium")
+    program = find()
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=FLAGS)
+        browser = playwright.chromium.launch(executable_path=program.path, env=program.environment, args=FLAGS)
         yield browser
         browser.close()
 
