@@ -222,6 +222,33 @@ def test_killed_again_and_again(database, mosquitto, publisher, tmp_path):
     assert_exactly(database, load.sent)
 
 
+def test_killed_while_a_batch_is_open(embedded_database, mosquitto, publish, tmp_path):
+    """The broker must hear of a batch only after its commit: here the store is held up in the middle of one."""
+    declare_all(embedded_database)
+    ingest = Ingest(embedded_database, mosquitto.url, tmp_path / "ingest.log")
+    with ingesting(ingest):
+        for table in ("seen", "uplink", "reading", "device_state"):
+            with psycopg.connect(embedded_database) as holding:
+                holding.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE".encode())
+                publish(mosquitto, [event(number) for number in range(100)])
+                eventually(lambda: is_held_up(embedded_database))
+                ingest.kill()
+            ingest.start()
+            eventually(ingest.connected)
+        eventually(lambda: stored(embedded_database) == 100)
+        assert ingest.end() == 0
+    assert_exactly(embedded_database, 100)
+
+
+def is_held_up(url: str) -> bool:
+    with psycopg.connect(url, autocommit=True) as connection:
+        waiting = connection.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'terroir-ingest%'"
+            " AND wait_event_type = 'Lock' AND datname = current_database()"
+        )
+        return waiting.fetchone()[0] > 0
+
+
 def test_a_stop_finishes_the_open_batch(embedded_database, mosquitto, publisher, tmp_path):
     declare_all(embedded_database)
     ingest = Ingest(embedded_database, mosquitto.url, tmp_path / "ingest.log")

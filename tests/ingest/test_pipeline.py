@@ -381,7 +381,7 @@ def test_who_wins_a_reading_is_no_matter_of_arrival(embedded_territory, am300_te
 
     ups = [
         historical(21.0, 1, 1),
-        territory.up(DEVICE, am300_temperature(22.0), at=second, f_cnt=5, deduplication_id=UUID(int=9)),
+        territory.up(DEVICE, am300_temperature(23.0), at=second, f_cnt=5, deduplication_id=UUID(int=9)),
         territory.up(
             DEVICE, am300_temperature(23.0) + b"\x04\x68\x73", at=second, f_cnt=5, deduplication_id=UUID(int=8)
         ),
