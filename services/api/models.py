@@ -1,28 +1,26 @@
 """Bodies of answers, as OpenAPI documents them. Times are RFC 3339, units are UCUM."""
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.core.storage.latest import LatestRow
 from services.core.storage.points import PointRow, SeriesRow
 
-Position = Annotated[tuple[float, float], Field(description="Longitude, latitude: degrees, WGS 84.")]
 
-
-class _Body(BaseModel):
+class Body(BaseModel):
     model_config = ConfigDict(frozen=True)
 
 
-class CommuneBody(_Body):
+class CommuneBody(Body):
     """A commune."""
 
     code: str = Field(description="INSEE code, five characters.", examples=["42218"])
     name: str = Field(examples=["Saint-Étienne"])
 
 
-class Place(_Body):
+class Place(Body):
     """Where a point is."""
 
     site: str = Field(examples=["École Jules Ferry"])
@@ -32,7 +30,7 @@ class Place(_Body):
     latitude: float | None = Field(description="Degrees, WGS 84.", examples=[45.4397])
 
 
-class Quantity(_Body):
+class Quantity(Body):
     """What a number means."""
 
     quantity: str = Field(description="Code in the vocabulary.", examples=["co2"])
@@ -62,14 +60,14 @@ class Value(Series):
     flags: int = Field(description="Quality, bit mask: 4 stuck, 8 late, 16 clock suspect, 64 conflict, 128 historical.")
 
 
-class Organisation(_Body):
+class Organisation(Body):
     """Whose point it is; shown to those who may see the organisation."""
 
     id: int
     name: str
 
 
-class Point(_Body):
+class Point(Body):
     """A measuring point: the thing people follow, whichever device serves it."""
 
     id: int = Field(examples=[12])
@@ -83,13 +81,13 @@ class Point(_Body):
     latest: list[Value] = Field(description="Last good value of each series; empty for personal points.")
 
 
-class Points(_Body):
+class Points(Body):
     """A page of points; `Link: rel=next` leads to the next one."""
 
     points: list[Point]
 
 
-class PointSeries(_Body):
+class PointSeries(Body):
     """What is measured at a point."""
 
     point: int
@@ -107,63 +105,10 @@ class LatestValue(Value):
     latitude: float | None
 
 
-class Latest(_Body):
+class Latest(Body):
     """A page of last values; `Link: rel=next` leads to the next one, also when a page is short or empty."""
 
     values: list[LatestValue]
-
-
-class PointGeometry(_Body):
-    """RFC 7946, 3.1.2."""
-
-    type: Literal["Point"] = "Point"
-    coordinates: Position
-
-
-class PointProperties(_Body):
-    """A point, flat, without its position."""
-
-    id: int
-    name: str
-    purpose: str
-    theme: str
-    site: str
-    address: str
-    commune_code: str | None
-    commune_name: str | None
-    latest: list[Value]
-
-
-class PointFeature(_Body):
-    """A point; `geometry` is null where the place has no position."""
-
-    type: Literal["Feature"] = "Feature"
-    id: int
-    geometry: PointGeometry | None
-    properties: PointProperties
-
-
-class PointFeatures(_Body):
-    """RFC 7946, 3.3."""
-
-    type: Literal["FeatureCollection"] = "FeatureCollection"
-    features: list[PointFeature]
-
-
-class LatestFeature(_Body):
-    """A last value; `id` is that of the series."""
-
-    type: Literal["Feature"] = "Feature"
-    id: int
-    geometry: PointGeometry | None
-    properties: LatestValue
-
-
-class LatestFeatures(_Body):
-    """RFC 7946, 3.3."""
-
-    type: Literal["FeatureCollection"] = "FeatureCollection"
-    features: list[LatestFeature]
 
 
 def series_body(row: SeriesRow) -> Series:
@@ -211,31 +156,6 @@ def point_body(row: PointRow, latest: list[Value]) -> Point:
             "latest": latest,
         }
     )
-
-
-def point_feature(row: PointRow, latest: list[Value]) -> PointFeature:
-    return PointFeature(
-        id=row.id,
-        geometry=geometry(row.longitude, row.latitude),
-        properties=PointProperties(
-            id=row.id,
-            name=row.name,
-            purpose=row.purpose,
-            theme=row.theme,
-            site=row.site_name,
-            address=row.address,
-            commune_code=row.commune_code,
-            commune_name=row.commune_name,
-            latest=latest,
-        ),
-    )
-
-
-def geometry(longitude: float | None, latitude: float | None) -> PointGeometry | None:
-    """Longitude first (RFC 7946, 3.1.1); None for a place without a position (3.2)."""
-    if longitude is None or latitude is None:
-        return None
-    return PointGeometry(coordinates=(longitude, latitude))
 
 
 def _commune(row: PointRow) -> CommuneBody | None:

@@ -8,7 +8,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from services.api.models import LatestFeatures, PointFeatures
+from services.api.features import LatestFeatures, PointFeatures
 from services.api.problems import ProblemBody
 
 _DESCRIPTION = """\

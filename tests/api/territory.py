@@ -60,13 +60,18 @@ class Territory:
         return code
 
     def site(
-        self, organisation: int, name: str, commune: str | None = None, position: tuple[float, float] | None = None
+        self,
+        organisation: int,
+        name: str,
+        commune: str | None = None,
+        position: tuple[float, float] | None = None,
+        address: str = "1 rue Haute",
     ) -> int:
         longitude, latitude = position or (None, None)
         return self.one(
             "INSERT INTO site (organisation_id, name, commune_code, longitude, latitude, address) "
             "VALUES (%s, %s, %s, %s, %s, %s) RETURNING id",
-            organisation, name, commune, longitude, latitude, f"1, {name}",
+            organisation, name, commune, longitude, latitude, address,
         )  # fmt: skip
 
     def point(

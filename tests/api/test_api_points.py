@@ -21,7 +21,7 @@ def test_a_point_has_its_place_purpose_and_last_values(api, world) -> None:
     assert point["theme"] == "air"
     assert point["place"] == {
         "site": "école Ferry",
-        "address": "1, école Ferry",
+        "address": "1 rue Haute",
         "commune": {"code": "42218", "name": "Saint-Étienne"},
         "longitude": 4.39,
         "latitude": 45.44,

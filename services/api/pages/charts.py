@@ -33,7 +33,8 @@ class DayMark:
 
     midnight: float | None
     middle: float
-    label: str
+    weekday: str
+    number: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,12 +116,14 @@ def _days(hours: Sequence[datetime], language: Language) -> list[DayMark]:
     for begin, end in pairwise(begins):
         left, right = _hours_from(hours[0], begin), min(_hours_from(hours[0], end), count)
         shown = right - max(left, 0)
+        weekday, number = numbers.day(begin, language)
         marks.append(
             DayMark(
                 midnight=_percent(left, count) if left > 0 else None,
                 middle=_percent(max(left, 0) + shown / 2, count),
                 # There is no room for a name over a few hours.
-                label=numbers.day(begin, language) if shown >= count / 12 else "",
+                weekday=weekday if shown >= count / 12 else "",
+                number=number,
             )
         )
     return marks

@@ -84,7 +84,7 @@ def moment(instant: datetime, language: Language) -> str:
     return f"{weekday} {local.day} {month} {local.year}{joint}{local:%H:%M}"
 
 
-def day(instant: datetime, language: Language) -> str:
-    """The civil day in Paris, short: `lun. 26`."""
+def day(instant: datetime, language: Language) -> tuple[str, str]:
+    """The civil day in Paris, short: `lun.` and `26`."""
     local = instant.astimezone(PARIS)
-    return f"{_WEEKDAYS[language][local.weekday()]} {local.day}"
+    return _WEEKDAYS[language][local.weekday()], str(local.day)

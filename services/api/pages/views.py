@@ -185,4 +185,4 @@ def _day_line(day: Day, trend: Trend, language: Language) -> DayLine:
         return numbers.number(value, language)
 
     midnight = datetime(day.day.year, day.day.month, day.day.day, tzinfo=PARIS)
-    return DayLine(numbers.day(midnight, language), told(day.value), told(day.low), told(day.high))
+    return DayLine(" ".join(numbers.day(midnight, language)), told(day.value), told(day.low), told(day.high))

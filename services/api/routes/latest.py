@@ -7,7 +7,8 @@ from starlette.responses import Response
 
 from services.api.access import Connection, Transaction
 from services.api.answers import GEOJSON, answer, next_link, wants_geojson
-from services.api.models import Latest, LatestFeature, LatestFeatures, LatestValue, geometry, latest_body
+from services.api.features import LatestFeature, LatestFeatures, geometry
+from services.api.models import Latest, LatestValue, latest_body
 from services.api.parameters import PAGE, After, Box, Channel, Commune, Limit, Points, Quantities, ThemeName
 from services.api.problems import UNAUTHENTICATED, responses
 from services.core.storage.latest import latest_of

@@ -7,17 +7,8 @@ from starlette.responses import Response
 
 from services.api.access import Connection, Transaction
 from services.api.answers import GEOJSON, answer, next_link, wants_geojson
-from services.api.models import (
-    Point,
-    PointFeatures,
-    Points,
-    PointSeries,
-    Value,
-    point_body,
-    point_feature,
-    series_body,
-    value_body,
-)
+from services.api.features import PointFeatures, point_feature
+from services.api.models import Point, Points, PointSeries, Value, point_body, series_body, value_body
 from services.api.parameters import PAGE, After, Limit, PointId, PointsWhere
 from services.api.problems import NOT_FOUND, UNAUTHENTICATED, Problem, responses
 from services.core.storage.latest import latest_of

@@ -249,6 +249,7 @@
     const redraw = () => {
       if (map.getZoom() === zoom) return;
       zoom = map.getZoom();
+      box.classList.toggle("near", zoom > 12);
       layer.clearLayers();
       for (const group of gather(map, features)) layer.addLayer(marker(map, group));
       nameCommunes(map, communes, layer);
