@@ -5,6 +5,7 @@ Field names, defaults and traps: ChirpStack v4 ``api/proto/integration/integrati
 
 from collections.abc import Mapping
 from datetime import datetime
+from math import isfinite
 
 from msgspec import Struct
 
@@ -59,3 +60,8 @@ class OtherEvent(Struct, frozen=True):
     related_id: str
     time: datetime | None
     detail: Detail
+
+
+def rounded(number: float | None, digits: int = 2) -> float | None:
+    """Float32 of the wire as people write it; None when it is no number."""
+    return round(number, digits) if number is not None and isfinite(number) else None

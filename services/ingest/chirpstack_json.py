@@ -5,13 +5,12 @@ its default value. Not-a-number is ``null``. Unknown fields are for later versio
 """
 
 from datetime import datetime
-from math import isfinite
 from typing import Annotated, TypeVar
 
 import msgspec
 from msgspec import Meta, Struct
 
-from services.ingest.chirpstack_event import Copy, Detail, OtherEvent, Sender, UpEvent
+from services.ingest.chirpstack_event import Copy, Detail, OtherEvent, Sender, UpEvent, rounded
 from services.ingest.rejection import Reason, RejectionError
 
 UInt32 = Annotated[int, Meta(ge=0, le=2**32 - 1)]
@@ -165,11 +164,6 @@ _others: dict[str, msgspec.json.Decoder[_AnyOther]] = {
         "location": _LocationEvent,
     }.items()
 }
-
-
-def rounded(number: float | None, digits: int = 2) -> float | None:
-    """Float32 of the wire as people write it; None when it is no number."""
-    return round(number, digits) if number is not None and isfinite(number) else None
 
 
 def parse_up(body: bytes) -> UpEvent:

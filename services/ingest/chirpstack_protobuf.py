@@ -11,8 +11,7 @@ from chirpstack_api import gw, integration
 from google.protobuf.message import DecodeError, Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from services.ingest.chirpstack_event import Copy, Detail, OtherEvent, Sender, UpEvent
-from services.ingest.chirpstack_json import rounded
+from services.ingest.chirpstack_event import Copy, Detail, OtherEvent, Sender, UpEvent, rounded
 from services.ingest.rejection import Reason, RejectionError
 
 _Other = (

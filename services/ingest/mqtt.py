@@ -25,15 +25,13 @@ from services.core.clock import Clock
 from services.core.settings import SettingError, Settings
 from services.ingest.inbox import Inbox
 from services.ingest.metrics import Metrics
+from services.ingest.publisher_watch import PublisherWatch
 from services.ingest.source import Message, Source
 
 KEEPALIVE = 30
 LONGEST_PAUSE = 30
-QOS_0_HELD = 10_000
-"""Messages of quality 0, which nothing bounds, that may wait; beyond, new ones are dropped and counted."""
 COPIES_KEPT = 10
 """How many times the receive maximum may wait before copies are given up after a reconnect."""
-WARN_EVERY = 10_000
 
 # Reason codes that trying again does not mend (MQTT 5.0, sections 3.2.2.2 and 3.14.2.1).
 _HOPELESS = {
@@ -64,8 +62,7 @@ class MqttSource(Source):
         self._epoch = 0
         self._connected_before = False
         self._thread: threading.Thread | None = None
-        self._qos_0 = 0
-        self._retained = 0
+        self._watch = PublisherWatch(metrics)
         parts = urlsplit(settings.mqtt_url)
         self._host = parts.hostname or ""
         self._port = parts.port or (8883 if parts.scheme == "mqtts" else 1883)
@@ -198,34 +195,12 @@ class MqttSource(Source):
         del client, userdata
         topic = _topic(message)
         if message.retain:
-            self._warn_of_retained(topic)
-        if message.qos == 0 and self._is_too_much(topic):
+            self._watch.retained(topic)
+        if message.qos == 0 and not self._watch.take_qos_0(topic, len(self._inbox)):
             return
         self._inbox.put(
             Message(topic, bytes(message.payload), message.qos, message.retain, self._clock(), self._epoch, message.mid)
         )
-
-    def _is_too_much(self, topic: str) -> bool:
-        """Count and warn of quality 0; whether it must be dropped."""
-        self._metrics.qos_0.inc()
-        if self._qos_0 % WARN_EVERY == 0:
-            _log.warning(
-                "qos_0",
-                topic=topic,
-                what="published at quality 0: lost whenever ingest or the broker is away",
-                mend="set qos=1 in [integration.mqtt] of chirpstack.toml",
-            )
-        self._qos_0 += 1
-        if len(self._inbox) < QOS_0_HELD:
-            return False
-        self._metrics.qos_0_dropped.inc()
-        return True
-
-    def _warn_of_retained(self, topic: str) -> None:
-        self._metrics.retained.inc()
-        if self._retained % WARN_EVERY == 0:
-            _log.warning("retained_event", topic=topic, what="ChirpStack never retains: who published it?")
-        self._retained += 1
 
     def _check_granted(self, properties: Properties | None) -> None:
         """What the broker grants may be less than what we asked for."""

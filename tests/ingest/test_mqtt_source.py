@@ -14,6 +14,7 @@ import pytest
 
 from services.core.clock import system_clock
 from services.core.settings import SettingError, Settings
+from services.ingest import mqtt, publisher_watch
 from services.ingest.metrics import Metrics
 from services.ingest.mqtt import MqttSource
 from services.ingest.source import Message, SourceError
@@ -152,6 +153,30 @@ def test_quality_0_and_retained_events_are_taken_and_counted(mosquitto, publish)
         found.source.acknowledge(messages)
         assert found.metrics.qos_0._value.get() == 1
         assert found.metrics.retained._value.get() == 1
+
+
+def test_quality_0_cannot_fill_the_memory(mosquitto, publish, monkeypatch):
+    monkeypatch.setattr(publisher_watch, "QOS_0_HELD", 3)
+    with running(mosquitto.url) as found:
+        eventually(found.connected)
+        publish(mosquitto, [(TOPIC, b"%d" % n) for n in range(5)], qos=0)
+        eventually(lambda: found.metrics.qos_0._value.get() == 5)
+        assert bodies(found.until(3)) == [b"0", b"1", b"2"]
+        assert found.metrics.qos_0_dropped._value.get() == 2
+
+
+def test_copies_that_come_again_cannot_either(mosquitto, publish, monkeypatch):
+    """A broker that comes and goes while the store is away: what waits is bounded, and still all there."""
+    monkeypatch.setattr(mqtt, "COPIES_KEPT", 1)
+    with running(mosquitto.url, mqtt_receive_maximum=5) as found:
+        eventually(found.connected)
+        publish(mosquitto, [(TOPIC, b"%d" % n) for n in range(5)])
+        for _ in range(3):
+            mosquitto.restart()
+            eventually(found.connected)
+        messages = found.until(20, seconds=2)
+        assert {int(m.body) for m in messages} == set(range(5))
+        assert len(messages) <= 10
 
 
 def test_two_members_share_the_traffic(mosquitto, publish):
