@@ -19,7 +19,7 @@ from services.demo.sent import Sent, Token
 
 GRACE = 5.0
 _OVERLAP = timedelta(seconds=3)
-_SEARCHED_AT_ONCE = 1000
+_SEARCHED_AT_ONCE = 20_000
 
 
 @dataclass(slots=True)
@@ -96,7 +96,10 @@ class Passage:
             return
         late = [
             entry for entry in self._waiting.values() if entry.sent.number < overtaken and entry.since <= now - GRACE
-        ][:_SEARCHED_AT_ONCE]
+        ]
+        # Those not searched for yet come first, so that a loss of any size is counted whole.
+        late.sort(key=lambda entry: entry.lost)
+        del late[_SEARCHED_AT_ONCE:]
         if not late:
             return
         tokens = [token for entry in late for token in entry.sent.tokens]

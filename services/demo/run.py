@@ -172,9 +172,10 @@ class _Demo:
         if self._stop.is_set():
             say("check: interrupted before its time, nothing was compared")
             return False
-        say("check: stopping the simulator")
+        say("check: sending has ended, waiting for what is under way")
         self._crew.stop_sending()
         self._drain()
+        say("check: comparing everything sent with everything stored")
         verdict = Service("verdict", ("verify", str(self._state.manifest)), self._state, self._settings)
         return verdict.answer(timedelta(minutes=30), say)
 

@@ -113,6 +113,15 @@ def test_a_message_that_others_overtook_is_lost_until_it_is_found(scene: Scene) 
     assert scene.look() == (3, 0, 0)
 
 
+def test_a_loss_larger_than_one_search_is_counted_whole(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.demo.passage._SEARCHED_AT_ONCE", 4)
+    for number in range(1, 12):
+        scene.send(number)
+    scene.store(11)
+    scene.look()
+    assert [scene.look(GRACE + 1) for _ in range(3)][-1] == (1, 0, 10)
+
+
 def test_one_stored_long_ago_is_found_before_it_is_called_lost(scene: Scene) -> None:
     """Its row came out of sight while the database did not answer."""
     scene.store(1)
