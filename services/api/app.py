@@ -8,9 +8,9 @@ from starlette.middleware.gzip import GZipMiddleware
 
 from services.api import metrics, problems
 from services.api.gate import MAX_BODY, Gate
+from services.api.markup.templates import STATIC, Files, markup
 from services.api.openapi import describe
 from services.api.pages import routes as pages
-from services.api.pages.markup import STATIC, Files, markup
 from services.api.routes import devices, health, latest, points, readings
 from services.api.state import POOL_SIZE, POOL_TIMEOUT_S, Resources, lifespan
 from services.core.clock import Clock

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from services.api.pages.failures import failure_page, wants_page
+from services.api.markup.failures import failure_page, wants_page
 from services.api.safety import HEADERS
 from services.api.state import resources_of
 

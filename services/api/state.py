@@ -7,7 +7,7 @@ from typing import TypedDict
 
 from fastapi import FastAPI, Request
 
-from services.api.pages.markup import Markup
+from services.api.markup.templates import Markup
 from services.core.clock import Clock
 from services.core.settings import Settings
 from services.core.storage.connect import Pool

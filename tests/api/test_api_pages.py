@@ -4,20 +4,18 @@ import hashlib
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import httpx2
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.api import pages
+from services.api.markup.language import Language
+from services.api.markup.templates import STATIC
+from services.api.markup.texts import texts
 from services.api.pages import numbers
 from services.api.pages.charts import draw
 from services.api.pages.curves import BOTTOM, TOP, Scale, scale_of
-from services.api.pages.language import Language
-from services.api.pages.markup import STATIC
-from services.api.pages.texts import texts
 from services.api.pages.week import Hour, Trend
 from services.api.readings.calendar import PARIS, Every, edges
 from services.api.readings.question import Agg
@@ -25,7 +23,7 @@ from services.core.storage.points import SeriesRow
 from tests.api.conftest import NOW
 from tests.api.serving import api_settings, serving
 
-TEMPLATES = Path(pages.__file__).parent.parent / "templates"
+TEMPLATES = STATIC.parent / "templates"
 # SHA-256 of the files in dist/ of leaflet 1.9.4 as published on npm, and of its licence.
 LEAFLET = {
     "leaflet.js": "db49d009c841f5ca34a888c96511ae936fd9f5533e90d8b2c4d57596f4e5641a",
@@ -49,7 +47,8 @@ def test_both_languages_say_the_same_things() -> None:
 
 
 def test_every_text_is_used_and_every_used_text_exists() -> None:
-    sources = [*TEMPLATES.glob("*.html"), *Path(pages.__file__).parent.glob("*.py")]
+    sources = [*TEMPLATES.glob("*.html"), *(TEMPLATES.parent / "pages").glob("*.py")]
+    sources += (TEMPLATES.parent / "markup").glob("*.py")
     text = "\n".join(path.read_text(encoding="utf-8") for path in sources if path.name != "texts.py")
     used = set(re.findall(r"\bt\.(\w+)", text)) | set(re.findall(r"""["']([a-z_]+)["']""", text))
     prefixed = {key for key in texts(Language.FR) if key.startswith("theme_") or key.endswith("_hint")}

@@ -5,6 +5,9 @@ import re
 import httpx2
 import pytest
 
+from tests.api.serving import api_settings, serving
+from tests.browser.conftest import NOW
+
 WEIGHT = 150_000
 """Bytes of a page without the map, as transferred and even as unpacked."""
 
@@ -157,6 +160,20 @@ def test_gaps_are_shown(site, visiting) -> None:
         visit.page.goto(f"{site.url}/points/{site.points['Salle de classe CM2']}")
         path = visit.page.locator("path.line").first.get_attribute("d")
         assert path.count("M") == 2
+
+
+def test_a_background_that_cannot_be_reached_is_done_without(painted, visiting) -> None:
+    """Nothing listens on port 9: the map gives up after a few tiles and looks as it does without."""
+    url, _ = painted
+    settings = api_settings(url, map_tiles="http://127.0.0.1:9/{z}/{x}/{y}.png")
+    with serving(settings, NOW) as base_url, visiting() as visit:
+        page = ready(visit, base_url + "/")
+        page.locator("#map img").first.wait_for(state="detached")
+        assert page.locator(".place-name").first.is_visible()
+        page.locator(".crowd").first.click()
+        page.locator(".pin").first.wait_for()
+        # The browser's own words on what could not be loaded, and nothing of ours.
+        assert all("ERR_" in complaint for complaint in visit.complaints)
 
 
 def test_english_by_browser_and_by_choice(site, visiting) -> None:

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
 
+from services.api.markup.language import Language
+from services.api.markup.texts import texts
 from services.api.pages import numbers
 from services.api.pages.curves import BOTTOM, Scale, band, bars, line, scale_of
-from services.api.pages.language import Language
-from services.api.pages.texts import texts
 from services.api.pages.week import Hour, Trend
 from services.api.readings.calendar import PARIS, Every, edges
 from services.api.readings.question import Agg

@@ -3,8 +3,8 @@
 import math
 from datetime import datetime, timedelta
 
-from services.api.pages.language import Language
-from services.api.pages.texts import texts
+from services.api.markup.language import Language
+from services.api.markup.texts import texts
 from services.api.readings.calendar import PARIS
 
 NARROW_SPACE = "\N{NARROW NO-BREAK SPACE}"

@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from services.api.access import PublicTransaction
 from services.api.answers import HTML, answer
-from services.api.pages.language import Language, chosen, language_of
+from services.api.markup.language import Language, chosen, language_of
 from services.api.pages.views import HEALTH, communes, figure, groups, shown, themes
 from services.api.pages.week import WEEK, last_week
 from services.api.parameters import MAX_ID, PointId, ThemeName

@@ -6,11 +6,11 @@ from datetime import datetime, timedelta
 from itertools import groupby
 from unicodedata import combining, normalize
 
+from services.api.markup.language import Language
+from services.api.markup.texts import texts
 from services.api.models import Value
 from services.api.pages import numbers
 from services.api.pages.charts import Chart, draw, label_of
-from services.api.pages.language import Language
-from services.api.pages.texts import texts
 from services.api.pages.week import Day, Trend
 from services.api.readings.calendar import PARIS
 from services.core.storage.points import Count, PointRow

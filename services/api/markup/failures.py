@@ -6,8 +6,8 @@ from fastapi import Request
 from starlette.responses import Response
 
 from services.api.answers import HTML, JSON, preference
-from services.api.pages.language import language_of
-from services.api.pages.markup import Markup
+from services.api.markup.language import language_of
+from services.api.markup.templates import Markup
 
 _PLAIN_HTML = "text/html"
 

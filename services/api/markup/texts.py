@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from services.api.pages.language import Language
+from services.api.markup.language import Language
 
 _FR = {
     "title": "Les mesures du territoire",

@@ -12,8 +12,8 @@ from starlette.responses import Response
 from starlette.types import Scope
 from typing_extensions import override
 
-from services.api.pages.language import Language
-from services.api.pages.texts import texts
+from services.api.markup.language import Language
+from services.api.markup.texts import texts
 
 STATIC = Path(__file__).parent.parent / "static"
 _A_YEAR_S = 31_536_000
