@@ -30,12 +30,16 @@ def list_decoders(vendor: str | None) -> None:
     show_table(("model", "name", "version", "quantities", "themes"), rows)
 
 
-@click.command(epilog="Example: terroir decode milesight/am300 --port 85 03671101046867")
+@click.command(
+    short_help="Decode one payload and show what it says.",
+    epilog="Example: terroir decode milesight/am300 --port 85 03671101046867",
+)
 @click.argument("model")
 @click.argument("payload", metavar="HEX")
 @click.option("--port", "f_port", type=click.IntRange(0, 255), required=True, help="The frame's LoRaWAN port (f_port).")
 @click.option(
     "--at",
+    metavar="TIME",
     type=click.DateTime(["%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M%z"]),
     help="When it was received, with offset (2026-03-01T08:00:00+01:00); now if not given.",
 )

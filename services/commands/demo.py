@@ -11,7 +11,9 @@ from services.commands.stopping import stopped_by_signals
 _CHECK_AFTER = timedelta(seconds=60)
 
 
-@click.command(epilog="Example: terroir demo --dir /tmp/terroir --for 60 --check")
+@click.command(
+    short_help="Run everything on this machine.", epilog="Example: terroir demo --dir /tmp/terroir --for 60 --check"
+)
 @click.option(
     "--dir",
     "folder",
@@ -23,6 +25,7 @@ _CHECK_AFTER = timedelta(seconds=60)
 @click.option(
     "--for",
     "seconds",
+    metavar="SECONDS",
     type=click.FloatRange(0, min_open=True),
     help="Stop after so many seconds of live data [with --check: 60].",
 )

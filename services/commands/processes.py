@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from services.commands.failure import Failure, told
-from services.commands.stopping import stopped_by_signals
+from services.commands.stopping import ended_by_signals, stopped_by_signals
 from services.commands.store import database_url, reaching, read_settings
 
 if TYPE_CHECKING:
@@ -31,7 +31,10 @@ def service() -> Generator["Settings"]:
         raise Failure(f"cannot listen: {error.strerror}; check TERROIR_METRICS_HOST and the metrics ports") from error
 
 
-@click.command(epilog="Example: TERROIR_MQTT_URL=mqtts://terroir@broker TERROIR_MQTT_PASSWORD=... terroir ingest")
+@click.command(
+    short_help="Take events from the broker into the database.",
+    epilog="Example: TERROIR_MQTT_URL=mqtts://terroir@broker TERROIR_MQTT_PASSWORD=... terroir ingest",
+)
 def ingest() -> None:
     """Take ChirpStack's events from the broker into the database.
 
@@ -47,7 +50,7 @@ def ingest() -> None:
         run(settings, system_clock, stop)
 
 
-@click.command(epilog="Example: terroir worker")
+@click.command(short_help="Keep rollups, prune what is old.", epilog="Example: terroir worker")
 def worker() -> None:
     """Do what goes by the clock: rollups from the feed of changes, pruning.
 
@@ -62,6 +65,7 @@ def worker() -> None:
 
 @click.group(
     invoke_without_command=True,
+    short_help="Serve the JSON API and the pages.",
     epilog="Example: TERROIR_HOST=0.0.0.0 TERROIR_PORT=8000 terroir api, or: terroir api openapi > openapi.json",
 )
 @click.pass_context
@@ -72,7 +76,7 @@ def api(context: click.Context) -> None:
     from services.api.run import CannotStart, run
     from services.core.clock import system_clock
 
-    with service() as settings, told(CannotStart):
+    with service() as settings, told(CannotStart), ended_by_signals():
         run(settings, system_clock)
 
 

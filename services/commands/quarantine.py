@@ -9,7 +9,7 @@ from services.commands.tables import show_table
 
 @click.group()
 def quarantine() -> None:
-    """Messages that could not be stored as frames, kept with the reason."""
+    """Messages that could not become a frame."""
 
 
 @quarantine.command("list", epilog="Example: terroir quarantine list --reason not_json --limit 5")

@@ -21,12 +21,15 @@ _MOMENT = click.DateTime(["%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M%z", "%Y-%m-%d"]
 
 
 @click.command(
-    epilog="Example: terroir simulate village --manifest sent.sqlite --since 2026-03-01 --for 86400 --speed max"
+    short_help="Send what a territory's devices would.",
+    epilog="Example: terroir simulate village --manifest sent.sqlite --since 2026-03-01 --for 86400 --speed max",
 )
 @click.argument("scenario")
 @click.option("--manifest", type=click.Path(path_type=Path), help="SQLite file that keeps what is sent; continued.")
-@click.option("--since", type=_MOMENT, help="Where history begins (UTC unless an offset is given).")
-@click.option("--for", "seconds", type=click.FloatRange(0, min_open=True), help="How long, in seconds.")
+@click.option("--since", metavar="TIME", type=_MOMENT, help="Where history begins (UTC unless an offset is given).")
+@click.option(
+    "--for", "seconds", metavar="SECONDS", type=click.FloatRange(0, min_open=True), help="How long, in seconds."
+)
 @click.option("--speed", default="real", show_default=True, help="real, max, or how many times as fast as the clock.")
 @click.option(
     "--encoding", type=click.Choice(["json", "protobuf"]), default="json", show_default=True, help="Of events."
@@ -119,7 +122,9 @@ def broker_url(settings: "Settings") -> str:
     return url
 
 
-@click.command(epilog="Example: terroir verify terroir-demo/manifest.sqlite")
+@click.command(
+    short_help="Compare what was sent with the database.", epilog="Example: terroir verify terroir-demo/manifest.sqlite"
+)
 @click.argument("manifest", type=click.Path(path_type=Path))
 @click.option("--json", "as_json_", is_flag=True, help="Print the verdict as JSON.")
 def verify(manifest: Path, as_json_: bool) -> None:

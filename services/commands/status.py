@@ -17,7 +17,9 @@ SILENT_AFTER = timedelta(hours=1)
 BEHIND_AFTER = timedelta(minutes=5)
 
 
-@click.command(epilog="Example: terroir status || echo 'call the operator'")
+@click.command(
+    short_help="Show settings, and whether all is well.", epilog="Example: terroir status || echo 'call the operator'"
+)
 def status() -> None:
     """Show the effective settings, the database, the broker and how fresh the data is.
 

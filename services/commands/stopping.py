@@ -2,7 +2,7 @@
 
 import signal
 import threading
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from types import FrameType
 
@@ -18,9 +18,30 @@ def stopped_by_signals() -> Generator[threading.Event]:
             signal.signal(signal.SIGINT, signal.default_int_handler)
         stop.set()
 
-    before = {number: signal.signal(number, ask) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
+    with _handled(ask):
         yield stop
+
+
+@contextmanager
+def ended_by_signals() -> Generator[None]:
+    """SIGTERM and SIGINT end the process with status 0 where it stands.
+
+    For a server that handles them itself while it serves, and raises them again when it has ended in order.
+    """
+
+    def end(number: int, frame: FrameType | None) -> None:
+        del number, frame
+        raise SystemExit(0)
+
+    with _handled(end):
+        yield
+
+
+@contextmanager
+def _handled(handler: Callable[[int, FrameType | None], None]) -> Generator[None]:
+    before = {number: signal.signal(number, handler) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        for number, former in before.items():
+            signal.signal(number, former)

@@ -78,7 +78,10 @@ def opened(settings: "Settings") -> Generator["Connection[TupleRow]"]:
             yield connection
 
 
-@click.command(epilog="Example: TERROIR_DATABASE_URL=postgresql://owner@db/terroir terroir migrate")
+@click.command(
+    short_help="Bring the database to this release's schema.",
+    epilog="Example: TERROIR_DATABASE_URL=postgresql://owner@db/terroir terroir migrate",
+)
 def migrate() -> None:
     """Bring the database to this release's schema; safe to repeat.
 
