@@ -51,10 +51,10 @@ def router(metrics: Metrics) -> APIRouter:
     """`GET /metrics`."""
     routes = APIRouter()
 
-    @routes.get("/metrics", include_in_schema=False)
-    def exposition() -> Response:  # pyright: ignore[reportUnusedFunction] (the decorator registers it)
+    def exposition() -> Response:
         return Response(generate_latest(metrics.registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
+    routes.add_api_route("/metrics", exposition, include_in_schema=False)
     return routes
 
 
