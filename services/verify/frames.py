@@ -54,7 +54,7 @@ def _judge(tally: Tally, due: list[SentUplink], stored: list[StoredUplink], scra
     elif acknowledged:
         tally.found += 1
     else:
-        tally.unacknowledged += 1
+        tally.not_due += 1
 
 
 def _differences(sent: SentUplink, stored: StoredUplink) -> list[str]:

@@ -32,7 +32,7 @@ def compare_events(manifest: Manifest, store: Store, scratch: Scratch, advance: 
         elif acknowledged:
             tally.found += 1
         else:
-            tally.unacknowledged += 1
+            tally.not_due += 1
     return tally
 
 
@@ -72,7 +72,7 @@ def _judge(tally: Tally, due: list[SentBody], rows: list[Quarantined], scratch: 
     elif acknowledged:
         tally.found += 1
     else:
-        tally.unacknowledged += 1
+        tally.not_due += 1
 
 
 def settle(scratch: Scratch, *tallies: Tally) -> None:

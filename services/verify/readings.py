@@ -56,7 +56,7 @@ def _judge(tally: Tally, sent: list[SentValue], stored: list[StoredReading]) -> 
     elif due:
         tally.found += 1
     else:
-        tally.unacknowledged += 1
+        tally.not_due += 1
 
 
 def _differences(sent: list[SentValue], row: StoredReading) -> list[str]:

@@ -27,14 +27,15 @@ class Kind(StrEnum):
 class Tally:
     """The comparison of one kind of thing, filled while it runs.
 
-    `expected`: acknowledged and due; `found`: of those, there exactly once as sent; `unacknowledged`: there
-    although the broker never said it had it, which is no fault; `foreign`: rows the manifest does not speak of.
+    `expected`: acknowledged and due; `found`: of those, there exactly once as sent; `not_due`: there as sent
+    though nobody could demand it (never acknowledged, or of a device that was not declared then), which is no
+    fault; `foreign`: rows the manifest does not speak of.
     """
 
     name: str
     expected: int = 0
     found: int = 0
-    unacknowledged: int = 0
+    not_due: int = 0
     foreign: int = 0
     faults: Counter[Kind] = field(default_factory=Counter[Kind])
     examples: dict[Kind, list[str]] = field(default_factory=dict[Kind, list[str]])
@@ -67,7 +68,7 @@ class Verdict:
 
 def table(verdict: Verdict) -> str:
     """The verdict for people: a line for each kind of thing, then the first examples of each fault."""
-    head = ["", "expected", "found", *Kind, "unconfirmed", "foreign"]
+    head = ["", "expected", "found", *Kind, "not due", "foreign"]
     rows = [
         [
             tally.name,
@@ -77,7 +78,7 @@ def table(verdict: Verdict) -> str:
                     tally.expected,
                     tally.found,
                     *(tally.faults[kind] for kind in Kind),
-                    tally.unacknowledged,
+                    tally.not_due,
                     tally.foreign,
                 )
             ),
@@ -107,7 +108,7 @@ def as_json(verdict: Verdict) -> dict[str, object]:
             tally.name: {
                 "expected": tally.expected,
                 "found": tally.found,
-                "unacknowledged": tally.unacknowledged,
+                "not_due": tally.not_due,
                 "foreign": tally.foreign,
                 "faults": {kind.value: tally.faults[kind] for kind in Kind},
                 "examples": {kind.value: examples for kind, examples in tally.examples.items()},

@@ -211,7 +211,7 @@ def test_what_was_stored_as_sent_is_sound(world: World) -> None:
         "quarantine": (1, 1),
         "readings": (5, 5),
     }
-    assert all(tally.unacknowledged == tally.foreign == 0 for tally in verdict.tallies)
+    assert all(tally.not_due == tally.foreign == 0 for tally in verdict.tallies)
     assert "exactly once" in table(verdict)
 
 
@@ -331,8 +331,8 @@ def test_an_unacknowledged_message_may_be_stored_once_and_not_twice(world: World
     world.store_reading(8, 23.0, moment(8))
     verdict = judge(world)
     assert verdict.sound
-    assert verdict.tally("uplinks").unacknowledged == 1
-    assert verdict.tally("readings").unacknowledged == 1
+    assert verdict.tally("uplinks").not_due == 1
+    assert verdict.tally("readings").not_due == 1
     world.stored.execute(
         "UPDATE uplink SET deduplication_id = %s, f_cnt = 8, payload = 'payload 8', dev_eui = %s WHERE id = 5",
         (UUID(int=8), DECLARED),
