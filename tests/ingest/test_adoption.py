@@ -81,7 +81,8 @@ def test_an_adopted_frame_obeys_the_rule_of_who_wins(territory, am300_temperatur
     territory.ingest(first)
     territory.device(DEVICE)
     territory.ingest(second)
-    assert adopt(territory) == 1
+    # Ingest may not have heard of the declaration yet: then both frames waited.
+    assert adopt(territory) in {1, 2}
     assert territory.readings() == [(NOW, 20.0, Flag.CONFLICT)]
     [latest] = territory.rows("SELECT value, flags FROM latest")
     assert tuple(latest) == (20.0, Flag.CONFLICT)

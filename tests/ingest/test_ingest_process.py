@@ -227,17 +227,18 @@ def test_killed_while_a_batch_is_open(embedded_database, mosquitto, publish, tmp
     declare_all(embedded_database)
     ingest = Ingest(embedded_database, mosquitto.url, tmp_path / "ingest.log")
     with ingesting(ingest):
-        for table in ("seen", "uplink", "reading", "device_state"):
+        for turn, table in enumerate(("seen", "uplink", "reading", "device_state")):
             with psycopg.connect(embedded_database) as holding:
                 holding.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE".encode())
-                publish(mosquitto, [event(number) for number in range(100)])
+                # New ones each time: those of the turn before may be stored already, and touch no table but `seen`.
+                publish(mosquitto, [event(number) for number in range(100 * turn, 100 * turn + 100)])
                 eventually(lambda: is_held_up(embedded_database))
                 ingest.kill()
             ingest.start()
             eventually(ingest.connected)
-        eventually(lambda: stored(embedded_database) == 100)
+        eventually(lambda: stored(embedded_database) == 400)
         assert ingest.end() == 0
-    assert_exactly(embedded_database, 100)
+    assert_exactly(embedded_database, 400)
 
 
 def is_held_up(url: str) -> bool:
