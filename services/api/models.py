@@ -78,7 +78,7 @@ class Point(Body):
     published: bool
     place: Place
     organisation: Organisation | None
-    latest: list[Value] = Field(description="Last good value of each series; empty for personal points.")
+    latest: list[Value] = Field(description="Last good value of each series; empty where no single values are shown.")
 
 
 class Points(Body):

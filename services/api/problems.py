@@ -53,9 +53,7 @@ TOO_MANY_SERIES = ProblemType(
 TOO_COSTLY = ProblemType("too-costly", HTTPStatus.UNPROCESSABLE_ENTITY, "The request takes too long to answer")
 UNAUTHENTICATED = ProblemType("unauthenticated", HTTPStatus.UNAUTHORIZED, "A valid API key is needed")
 MISSING_SCOPE = ProblemType("missing-scope", HTTPStatus.FORBIDDEN, "The API key does not allow this")
-PERSONAL_DATA = ProblemType(
-    "personal-data", HTTPStatus.FORBIDDEN, "This point is personal: it is shown by day at the finest"
-)
+PERSONAL_DATA = ProblemType("personal-data", HTTPStatus.FORBIDDEN, "This point is not shown in such detail")
 NOT_FOUND = ProblemType("not-found", HTTPStatus.NOT_FOUND, "There is no such thing here, or it is not for you")
 METHOD_NOT_ALLOWED = ProblemType(
     "method-not-allowed", HTTPStatus.METHOD_NOT_ALLOWED, "This address does not take that method"

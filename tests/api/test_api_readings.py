@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from statistics import quantiles
 from zoneinfo import ZoneInfo
 
+import psycopg
 import pytest
 
 from tests.api.conftest import NOW
@@ -367,3 +368,21 @@ def test_personal_points_are_shown_by_day_to_their_own(api, world) -> None:
     wanted = expected_increase(world.samples["north home"], "1d", PARIS, paris(2026, 10, 24), NOW)
     assert column(body, world.series["north home"]) == pytest.approx(wanted)
     assert api.get("/v1/readings", every="1d", **query).status_code == 404
+
+
+def test_points_that_publish_aggregates_only_give_others_hours(filled, api, world) -> None:
+    point, series = world.points["north open"], world.series["temperature"]
+    query = {"point": point, "quantity": "air_temperature", "from": "2026-11-01"}
+    with psycopg.connect(filled.url, autocommit=True) as owner:
+        owner.execute("UPDATE point SET privacy = 'aggregate' WHERE id = %s", (point,))
+        try:
+            for every in ("raw", "10m"):
+                response = api.get("/v1/readings", every=every, **query)
+                assert (response.status_code, response.json()["type"]) == (403, "urn:terroir:problem:personal-data")
+                assert "1h, 1d, 1w or 1mo" in response.json()["detail"]
+                assert column(api.json("/v1/readings", "north", every=every, **query), series)
+            assert column(api.json("/v1/readings", every="1h", **query), series)
+            assert api.json(f"/v1/points/{point}")["latest"] == []
+            assert api.json(f"/v1/points/{point}", "north")["latest"] != []
+        finally:
+            owner.execute("UPDATE point SET privacy = 'none' WHERE id = %s", (point,))

@@ -17,7 +17,7 @@ SEED = """
 INSERT INTO quantity VALUES ('co2', '[ppm]', 'ppm', 'gauge', 0, 50000, 'CO2', 'CO2');
 INSERT INTO organisation (parent_id, kind, name, created_at) VALUES
     (NULL, 'syndicate', 'syndicate', now()), (1, 'commune', 'north', now()), (1, 'commune', 'south', now()),
-    (NULL, 'partner', 'other root', now());
+    (NULL, 'epci', 'other root', now());
 INSERT INTO site (organisation_id, name) VALUES (2, 'north hall'), (3, 'south hall');
 INSERT INTO point (organisation_id, site_id, theme, name, privacy, published, created_at) VALUES
     (2, 1, 'air', 'north open', 'none', true, now()), (2, 1, 'water', 'north home', 'personal', false, now()),
@@ -171,6 +171,28 @@ def test_the_api_writes_nothing_yet(territory: str) -> None:
 def test_a_personal_point_cannot_be_published(territory: str) -> None:
     with psycopg.connect(territory) as owner, pytest.raises(psycopg.errors.CheckViolation):
         owner.execute("UPDATE point SET published = true WHERE privacy = 'personal'")
+
+
+def test_an_aggregate_point_gives_single_values_to_its_own_organisation_only(territory: str) -> None:
+    with psycopg.connect(territory) as owner:
+        owner.execute("UPDATE point SET privacy = 'aggregate' WHERE name = 'north open'")
+    # series 1 is of "north open", published
+    for organisation, shown in (("north", True), ("syndicate", True), ("south", False), (None, False)):
+        with as_organisation(territory, organisation) as api:
+            for view in ("reading_visible", "latest_visible"):
+                assert bool(api.execute(f"SELECT FROM {view} WHERE series = 1").fetchall()) is shown
+            for view in ("reading_hour_visible", "reading_day_visible"):
+                assert api.execute(f"SELECT FROM {view} WHERE series = 1").fetchall()
+            finest = api.execute("SELECT finest FROM series_visible WHERE id = 1").fetchone()
+            assert finest == ("raw" if shown else "hour",)
+
+
+def test_a_partner_without_a_parent_sees_no_stranger(territory: str) -> None:
+    with psycopg.connect(territory) as owner:
+        owner.execute("UPDATE organisation SET kind = 'partner' WHERE name = 'other root'")
+    with as_organisation(territory, "other root") as api:
+        assert names(api, "SELECT dev_eui FROM uplink_visible") == set()
+        assert names(api, "SELECT dev_eui FROM device_state") == set()
 
 
 def test_calibration_reaches_readings_and_latest_of_its_installation_only(territory: str) -> None:

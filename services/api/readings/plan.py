@@ -63,20 +63,27 @@ def group(asked: Question, series: Sequence[SeriesRow]) -> list[Task]:
         rolled_up = not row.calibrated and agg not in _PERCENTILES and asked.flags is Flags.GOOD
         if rolled_up and whole_days:
             source = Source.DAY
-        elif row.privacy == "personal":
-            if asked.where.points is not None:
-                raise Problem(
-                    PERSONAL_DATA,
-                    f"point {row.point_id} is personal: ask every=1d, 1w or 1mo, tz=Europe/Paris, flags=good and no "
-                    "percentile (a calibrated series of it is not shown)",
-                )
-            continue
-        elif rolled_up and whole_hours:
+        elif rolled_up and whole_hours and row.finest != "day":
             source = Source.HOUR
-        else:
+        elif row.finest == "raw":
             source = Source.RAW
+        elif asked.where.points is None:
+            continue
+        else:
+            raise Problem(PERSONAL_DATA, _finest(row))
         tasks[agg, source].append(row)
     return [Task(agg, source, rows) for (agg, source), rows in tasks.items()]
+
+
+def _finest(row: SeriesRow) -> str:
+    shown, every, zone = {
+        "day": ("is personal", "1d, 1w or 1mo", "Europe/Paris"),
+        "hour": ("shows others aggregates only", "1h, 1d, 1w or 1mo", "on whole hours"),
+    }[row.finest]
+    return (
+        f"point {row.point_id} {shown}: ask every={every}, tz={zone}, flags=good and no percentile "
+        "(a calibrated series of it is not shown)"
+    )
 
 
 def _agg(asked: Question, row: SeriesRow) -> Agg | None:

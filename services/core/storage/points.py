@@ -65,7 +65,11 @@ class SeriesFilter:
 
 @dataclass(frozen=True, slots=True)
 class SeriesRow:
-    """A series with its point and quantity. `calibrated`: rollups of it do not hold what readers are shown."""
+    """A series with its point and quantity.
+
+    `calibrated`: rollups of it do not hold what readers are shown. `finest`: raw, hour or day, as its point's privacy
+    lets this reader see it.
+    """
 
     id: int
     point_id: int
@@ -79,6 +83,7 @@ class SeriesRow:
     mount: str
     channel: str
     calibrated: bool
+    finest: str
     kind: str
     unit: str
     unit_label: str

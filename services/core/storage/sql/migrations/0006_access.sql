@@ -27,12 +27,12 @@ LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE SET search_path = public, pg_
     SELECT id FROM below
 $$;
 
--- True for an organisation without a parent: it sees the frames of devices nobody has declared.
+-- True for the organisation at the top, which runs the network: it sees the frames of devices nobody has declared.
 CREATE FUNCTION is_root_organisation() RETURNS boolean
 LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE SET search_path = public, pg_temp AS $$
     SELECT EXISTS (
         SELECT FROM organisation
-        WHERE id = nullif(current_setting('terroir.organisation', true), '')::integer AND parent_id IS NULL
+        WHERE id = nullif(current_setting('terroir.organisation', true), '')::integer AND parent_id IS NULL AND kind <> 'partner'
     )
 $$;
 

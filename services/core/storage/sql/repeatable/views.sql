@@ -4,6 +4,7 @@ DROP VIEW IF EXISTS reading_visible, reading_hour_visible, reading_day_visible, 
     reception_visible, series_visible, last_batch_visible;
 
 -- Readings with their installation's calibration applied. Personal points give none: their rollups by day are all they show.
+-- Points of which only aggregates are published give theirs to their own organisation; others see hours and days.
 CREATE VIEW reading_visible WITH (security_barrier) AS
 SELECT
     r.series,
@@ -13,7 +14,8 @@ SELECT
     r.uplink
 FROM reading r
 JOIN series s ON s.id = r.series
-JOIN point p ON p.id = s.point_id AND p.privacy <> 'personal'
+JOIN point p ON p.id = s.point_id AND (p.privacy = 'none'
+    OR p.privacy = 'aggregate' AND p.organisation_id = ANY (ARRAY(SELECT readable_organisation())))
 LEFT JOIN (
     calibration c JOIN installation i ON i.id = c.installation_id
 ) ON i.point_id = s.point_id AND i.channel = s.mount AND c.quantity = s.quantity AND c.channel = s.channel
@@ -38,7 +40,8 @@ SELECT
     l.uplink
 FROM latest l
 JOIN series s ON s.id = l.series
-JOIN point p ON p.id = s.point_id AND p.privacy <> 'personal'
+JOIN point p ON p.id = s.point_id AND (p.privacy = 'none'
+    OR p.privacy = 'aggregate' AND p.organisation_id = ANY (ARRAY(SELECT readable_organisation())))
 LEFT JOIN (
     calibration c JOIN installation i ON i.id = c.installation_id
 ) ON i.point_id = s.point_id AND i.channel = s.mount AND c.quantity = s.quantity AND c.channel = s.channel
@@ -63,8 +66,8 @@ FROM reception r
 JOIN gateway g ON g.id = r.gateway
 JOIN uplink_visible u ON u.received_at = r.received_at AND u.id = r.uplink;
 
--- Series, and whether an installation ever calibrated them: rollups of such a series are of values as decoded. The API cannot
--- ask this itself, because the anonymous see no installation.
+-- Series, the finest they are shown in, and whether an installation ever calibrated them: rollups of such a series are of
+-- values as decoded. The API cannot ask this itself, because the anonymous see no installation.
 CREATE VIEW series_visible WITH (security_barrier) AS
 SELECT
     s.id, s.point_id, s.quantity, s.mount, s.channel,
@@ -72,8 +75,14 @@ SELECT
         SELECT FROM calibration c
         JOIN installation i ON i.id = c.installation_id
         WHERE i.point_id = s.point_id AND i.channel = s.mount AND c.quantity = s.quantity AND c.channel = s.channel
-    ) AS calibrated
-FROM series s;
+    ) AS calibrated,
+    CASE
+        WHEN p.privacy = 'personal' THEN 'day'
+        WHEN p.privacy = 'aggregate' AND p.organisation_id <> ALL (ARRAY(SELECT readable_organisation())) THEN 'hour'
+        ELSE 'raw'
+    END AS finest
+FROM series s
+JOIN point p ON p.id = s.point_id;
 
 -- Whether ingest is alive, without what it stored.
 CREATE VIEW last_batch_visible WITH (security_barrier) AS
