@@ -33,7 +33,7 @@ persistence_location {folder}/data/
 autosave_interval 1
 autosave_on_changes false
 max_queued_messages 0
-max_inflight_messages 1000
+max_inflight_messages 4000
 memory_limit 1073741824
 persistent_client_expiration 7d
 set_tcp_nodelay true
