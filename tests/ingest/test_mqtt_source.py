@@ -18,8 +18,8 @@ from services.ingest import mqtt, publisher_watch
 from services.ingest.metrics import Metrics
 from services.ingest.mqtt import MqttSource
 from services.ingest.source import Message, SourceError
+from tests.certificates import certificates
 
-TLS = Path(__file__).parent / "data" / "tls"
 FILTER = "application/+/device/+/event/+"
 TOPIC = "application/a/device/70b3d57ed0061234/event/up"
 
@@ -258,18 +258,19 @@ def test_settings_that_cannot_work(tmp_path):
 SUBSCRIBED = bytes([0x20, 3, 0, 0, 0]), bytes([0x90, 4, 0, 1, 0, 1])
 
 
-def test_tls_to_an_authority_that_is_named():
-    with answering(*SUBSCRIBED, certificate=TLS / "server.pem") as url:
+def test_tls_to_an_authority_that_is_named(tmp_path):
+    made = certificates(tmp_path)
+    with answering(*SUBSCRIBED, certificate=made.server) as url:
         secure = url.replace("mqtt:", "mqtts:")
-        with running(secure, mqtt_ca_file=TLS / "authority.pem") as found:
+        with running(secure, mqtt_ca_file=made.authority) as found:
             eventually(found.connected)
 
 
 # The library leaves the socket of a failed handshake to the garbage collector.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-def test_tls_to_an_authority_nobody_named(capsys):
+def test_tls_to_an_authority_nobody_named(capsys, tmp_path):
     with (
-        answering(*SUBSCRIBED, certificate=TLS / "server.pem") as url,
+        answering(*SUBSCRIBED, certificate=certificates(tmp_path).server) as url,
         running(url.replace("mqtt:", "mqtts:")) as found,
     ):
         eventually(lambda: "certificate verify failed" in capsys.readouterr().out)

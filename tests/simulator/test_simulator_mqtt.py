@@ -25,8 +25,8 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from services.demo.mosquitto import CONFIGURATION, Broker
 from simulator.errors import TargetError
 from simulator.run import Options, Progress, run
+from tests.certificates import certificates
 
-DATA = Path(__file__).parent / "data"
 NOW = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
 
@@ -179,13 +179,12 @@ def guarded(program: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
     digest = hashlib.pbkdf2_hmac("sha512", "clé:42".encode(), salt, 101)
     secret = f"$7$101${b64encode(salt).decode()}${b64encode(digest).decode()}"
     (folder / "passwords").write_text(f"simulateur:{secret}\n")
-    for name in ("localhost.pem", "localhost.key"):
-        (folder / name).write_bytes((DATA / name).read_bytes())
+    server = certificates(folder).server
     for file in folder.iterdir():
         file.chmod(0o644)
     lines = (
         f"allow_anonymous false\npassword_file {folder}/passwords",
-        f"certfile {folder}/localhost.pem\nkeyfile {folder}/localhost.key",
+        f"certfile {server}\nkeyfile {server}",
     )
     settings = CONFIGURATION.replace("allow_anonymous true", "\n".join(lines))
     monkeypatch.setattr("services.demo.mosquitto.CONFIGURATION", settings)
@@ -199,7 +198,7 @@ def test_password_and_tls_of_the_address_are_used(
     options: Options, mosquitto_binary: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with guarded(mosquitto_binary, tmp_path / "guarded", monkeypatch) as broker:
-        place = f"localhost:{broker.port}?ca={quote(str(DATA / 'localhost.pem'))}"
+        place = f"localhost:{broker.port}?ca={quote(str(tmp_path / 'guarded' / 'authority.pem'))}"
         good = replace(options, mqtt_url=f"mqtts://simulateur:cl%C3%A9%3A42@{place}")
         assert run(good).outstanding == 0
         with pytest.raises(TargetError, match=r"localhost:\d+ refuses: Not authorized; check user and password$"):
