@@ -1,0 +1,1 @@
+"""Cayenne: the open format of many self-built and small-series sensors."""
