@@ -1,11 +1,12 @@
 """`terroir decoders` and `terroir decode`: what a frame says, without any server."""
 
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from services.commands.failure import Failure
+from services.commands.failure import Failure, told
 from services.commands.tables import show_table
 
 if TYPE_CHECKING:
@@ -28,6 +29,31 @@ def list_decoders(vendor: str | None) -> None:
         raise Failure(f"no decoder for a model of {vendor}; terroir decoders list shows them all")
     rows = [(d.model, d.name, d.version, str(len(d.quantities)), ", ".join(d.themes)) for d in chosen]
     show_table(("model", "name", "version", "quantities", "themes"), rows)
+
+
+@decoders.command("new", epilog="Example: terroir decoders new acme thermo-1")
+@click.argument("vendor")
+@click.argument("model")
+def new_decoder(vendor: str, model: str) -> None:
+    """Begin a decoder in this checkout: a module and a vectors file for VENDOR and MODEL.
+
+    Both are to be filled in. Until then the module refuses every frame, and the tests fail and say what is missing.
+    """
+    import decoders as package
+    from decoders.skeleton import WrongNameError, skeleton
+
+    root = Path(package.__file__).parents[1]
+    with told(WrongNameError, OSError):
+        begun = skeleton(root, vendor, model)
+        for path, text in begun.files.items():
+            path.parent.mkdir(exist_ok=True)
+            with path.open("x", encoding="utf-8") as file:
+                file.write(text)
+            click.echo(f"wrote {path.relative_to(root)}")
+    click.echo(
+        f"\nNow fill in {begun.model} as docs/decoders/adding.md says; what is missing is told by"
+        "\n  python -m pytest tests/decoders"
+    )
 
 
 @click.command(

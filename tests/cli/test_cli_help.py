@@ -20,6 +20,7 @@ CONTRACT = {
     "simulate",
     "verify",
     "decoders list",
+    "decoders new",
     "decode",
     "quarantine list",
     "quarantine show",

@@ -57,10 +57,13 @@ def series(value: Row) -> str:
 
 @pytest.mark.parametrize("decoder", all_decoders(), ids=lambda decoder: decoder.model)
 def test_every_model_has_vectors(decoder: Decoder) -> None:
-    content = json.loads(file_of(decoder).read_text())
+    path = file_of(decoder)
+    assert path.exists(), f"write tests/decoders/vectors/{path.name}, as docs/decoders/adding.md says"
+    content = json.loads(path.read_text())
     assert content["model"] == decoder.model
-    assert len(content["vectors"]) >= 2
-    assert len(content["refused"]) >= 1
+    assert content["document"], f"{path.name}: name the vendor's document in 'document'"
+    assert len(content["vectors"]) >= 2, f"{path.name}: add at least two published frames to 'vectors'"
+    assert len(content["refused"]) >= 1, f"{path.name}: add at least one frame to refuse, with its reason, to 'refused'"
 
 
 def test_every_vector_file_has_a_decoder() -> None:

@@ -33,6 +33,7 @@ def survive(decoder: Decoder, port: int, payload: bytes) -> None:
 
 def published(decoder: Decoder) -> list[tuple[int, bytes]]:
     content = json.loads((VECTORS / f"{decoder.model.replace('/', '-')}.json").read_text())
+    assert content["vectors"], f"{decoder.model}: published frames are missing in its vectors file"
     return [(row["fPort"], bytes.fromhex(row["bytes"])) for row in content["vectors"]]
 
 

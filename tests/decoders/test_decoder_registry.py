@@ -37,9 +37,10 @@ def test_entries_are_complete(decoder: Decoder) -> None:
     assert decoder.version
     assert decoder.vendor
     assert decoder.name
-    assert decoder.document
-    assert bool(decoder.quantities) == (decoder.model not in INFORMATION_ONLY)
-    assert decoder.themes
+    assert decoder.document, "name the vendor's document in DECODER"
+    promised = bool(decoder.quantities)
+    assert promised == (decoder.model not in INFORMATION_ONLY), "list in DECODER the quantities that decode gives"
+    assert decoder.themes, f"give DECODER at least one theme of: {', '.join(sorted(THEMES))}"
     assert set(decoder.themes) <= THEMES
 
 
@@ -47,7 +48,7 @@ def test_entries_are_complete(decoder: Decoder) -> None:
 def test_modules_say_what_the_frame_looks_like(decoder: Decoder) -> None:
     vendor, _, model = decoder.model.replace("-", "_").partition("/")
     docstring = sys.modules[f"decoders.{vendor}.{model}"].__doc__ or ""
-    assert "Source:" in docstring
+    assert "Source:" in docstring, "draw the frame in the module's docstring and end it with Source: and the document"
 
 
 def test_unknown_model() -> None:
