@@ -46,7 +46,10 @@ def choose_ports(api: int, database: int, mqtt: int) -> Ports:
         "--database-port": ("PostgreSQL", database),
         "--mqtt-port": ("Mosquitto", mqtt),
     }
+    chosen: dict[int, str] = {}
     for option, (what, port) in asked.items():
+        if port and chosen.setdefault(port, option) != option:
+            raise DemoFailed(f"{chosen[port]} and {option} are both {port}: choose another port with {option}")
         try:
             if port:
                 require_free(port, what)

@@ -32,6 +32,15 @@ def test_a_taken_port_is_named_with_the_option_that_changes_it(tmp_path: Path, o
     assert len(result.stderr.splitlines()) == 1, result.stderr
 
 
+def test_one_port_for_two_servers_is_told_before_anything_starts(tmp_path: Path) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = str(probe.getsockname()[1])
+    result = demo(tmp_path / "demo", "--port", port, "--database-port", "0", "--mqtt-port", port)
+    assert result.returncode == 2
+    assert result.stderr == (f"terroir: --port and --mqtt-port are both {port}: choose another port with --mqtt-port\n")
+
+
 def test_a_folder_of_other_things_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("mine", encoding="utf-8")
     result = demo(tmp_path, "--fresh")
