@@ -20,6 +20,7 @@ from typing_extensions import override
 
 CONFIG_VARIABLE = "TERROIR_CONFIG"
 PREFIX = "TERROIR_"
+_UNKNOWN = "no such setting; terroir status lists them all"
 
 
 class SettingError(Exception):
@@ -170,12 +171,12 @@ def load() -> Settings:
     known = {PREFIX + name.upper() for name in Settings.model_fields} | {CONFIG_VARIABLE, "TERROIR_CACHE"}
     for name in os.environ:
         if name.startswith(PREFIX) and name not in known:
-            raise SettingError(f"{name}: no such setting; terroir status lists them all")
+            raise SettingError(f"{name}: {_UNKNOWN}")
     try:
         return Settings()
     except ValidationError as error:
         first = error.errors()[0]
-        message = first["msg"].removeprefix("Value error, ")
+        message = _UNKNOWN if first["type"] == "extra_forbidden" else first["msg"].removeprefix("Value error, ")
         # What concerns several settings has no place of its own, and names them itself.
         name = PREFIX + "_".join(str(part) for part in first["loc"]).upper()
         raise SettingError(f"{name}: {message}" if first["loc"] else message) from None

@@ -82,7 +82,7 @@ def test_a_wrong_setting_is_one_line_with_its_name_and_what_is_allowed(
     ("content", "told"),
     [
         ("log_level = 'loud'", "TERROIR_LOG_LEVEL: Input should be 'debug', 'info', 'warning' or 'error'"),
-        ("colour = 1", "TERROIR_COLOUR: Extra inputs are not permitted"),
+        ("colour = 1", "TERROIR_COLOUR: no such setting; terroir status lists them all"),
         ("log_level 'info'", "terroir.toml: not a TOML file: "),
     ],
 )
