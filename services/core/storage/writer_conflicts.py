@@ -104,6 +104,7 @@ def _ranks(connection: Connection[TupleRow], uplinks: Collection[int]) -> dict[i
 
 def _replace(connection: Connection[TupleRow], changes: Sequence[_Change]) -> int:
     changes = sorted(changes, key=lambda change: (change.new.series, change.new.measured_at))
+    connection.execute(load("writer")["lift_decompression_limit"])
     times = [change.new.measured_at for change in changes]
     return connection.execute(
         load("writer")["replace_readings"],

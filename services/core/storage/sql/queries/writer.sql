@@ -93,6 +93,13 @@ FROM unnest(
 WHERE r.series = w.series AND r.measured_at = w.measured_at AND r.flags = w.old_flags AND r.uplink = w.old_uplink
     AND r.measured_at BETWEEN %(first)b::timestamptz AND %(last)b::timestamptz;
 
+-- name: lift_decompression_limit
+-- TimescaleDB opens compressed readings, a thousand for each that is replaced, and refuses to go on after 100,000: a refusal that
+-- no trying again would mend. Until the end of the transaction it may open as many as it takes; elsewhere there is no such limit.
+SELECT set_config(name, '0', true)
+FROM (VALUES ('timescaledb.max_tuples_decompressed_per_dml_transaction')) AS t (name)
+WHERE current_setting(name, true) IS NOT NULL;
+
 -- name: move_latest
 -- The last value of series, only ever forward in time.
 INSERT INTO latest AS l (series, seen_at, seen_value, same_since, measured_at, value, flags, uplink)
