@@ -38,6 +38,8 @@ class Job:
     it raises ends the worker, except trouble with the store, after which it is called again.
     ``interval``: how long after an idle step the next follows; None: the setting ``worker_interval``. A NOTIFY on one
     of ``channels`` shortens that, but never below ``rest``.
+    ``consumer``: the name under which the job reads the feed, known before any job runs, so that none prunes what this
+    one has still to read.
     """
 
     name: str
@@ -45,3 +47,4 @@ class Job:
     interval: timedelta | None = None
     channels: frozenset[str] = frozenset()
     rest: timedelta = timedelta(0)
+    consumer: str | None = None

@@ -26,4 +26,4 @@ def step(context: Context) -> Progress:
 
 
 # Busy servers commit many batches a second, most of them touching the same hour: a second of rest lets them gather.
-ROLLUPS = Job("rollups", step, channels=frozenset({changes.CHANNEL}), rest=timedelta(seconds=1))
+ROLLUPS = Job("rollups", step, channels=frozenset({changes.CHANNEL}), rest=timedelta(seconds=1), consumer=CONSUMER)

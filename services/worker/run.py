@@ -38,7 +38,7 @@ def run(settings: Settings, clock: Clock, stop: threading.Event, jobs: Sequence[
     """
     metrics = Metrics()
     with _served(settings, metrics):
-        Persistence("start", stop).run(lambda: _prepare(settings))
+        Persistence("start", stop).run(lambda: _prepare(settings, jobs))
         loops = [JobLoop(job, settings, clock, stop, metrics) for job in jobs]
         listener = Listener(loops, settings, clock, stop, metrics)
         watch = _Watch(stop)
@@ -53,12 +53,15 @@ def run(settings: Settings, clock: Clock, stop: threading.Event, jobs: Sequence[
     structlog.get_logger().info("worker_stopped")
 
 
-def _prepare(settings: Settings) -> None:
+def _prepare(settings: Settings, jobs: Sequence[Job]) -> None:
     url = settings.database_url.get_secret_value()
     check(url)
     with connect(url, role="terroir_service", application_name="terroir-worker start", autocommit=True) as connection:
         if changes.settle_restored(connection):
             structlog.get_logger().warning("change_feed_settled", reason="restored from another server's backup")
+        for job in jobs:
+            if job.consumer is not None:
+                changes.register(connection, job.consumer)
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -106,6 +107,31 @@ def test_old_changes_stay_until_every_consumer_has_read_them(context: Context) -
         assert len(changes.take(connection, "slow").batches) == 2
     assert pruning.step(context) is Progress.DONE
     assert count(connection, "batch") == 1, "the youngest is not old enough"
+
+
+def test_a_worker_that_starts_late_reads_what_it_would_prune(embedded_database: str) -> None:
+    """Ingest ran for months before the first worker, and the job that prunes is quicker than the one that reads."""
+    pruned = threading.Event()
+    stop = threading.Event()
+
+    def prune(context: Context) -> Progress:
+        done = pruning.step(context)
+        pruned.set()
+        return done
+
+    def roll(context: Context) -> Progress:
+        assert pruned.wait(20)
+        done = rollups.step(context)
+        stop.set()
+        return done
+
+    jobs = [replace(pruning.PRUNING, step=prune), replace(rollups.ROLLUPS, step=roll)]
+    with connect(embedded_database, autocommit=True) as connection:
+        write(connection, NOW, 2)
+        settings = Settings(database_url=SecretStr(embedded_database))
+        months = settings.batch_retention + timedelta(days=30)
+        run(settings, lambda: NOW + months, stop, jobs)
+        assert count(connection, "reading_hour") == 1
 
 
 def test_a_young_change_does_not_keep_older_ones_behind_it(context: Context) -> None:

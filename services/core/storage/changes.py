@@ -70,7 +70,7 @@ def take(connection: Connection[TupleRow], consumer: str, *, batches: int = 500,
     if connection.autocommit and connection.info.transaction_status == TransactionStatus.IDLE:
         raise RuntimeError(f"{consumer} must read the feed inside the transaction that holds its own work")
     sql = load("changes")
-    connection.execute(sql["register_consumer"], {"consumer": consumer})
+    register(connection, consumer)
     cursor = connection.execute(sql["lock_cursor"], {"consumer": consumer}).fetchone()
     if cursor is None:
         raise RuntimeError(f"the cursor of {consumer} was removed while it reads: do not run two releases at once")
@@ -83,6 +83,11 @@ def take(connection: Connection[TupleRow], consumer: str, *, batches: int = 500,
     last = {"consumer": consumer, "xid": str(taken[-1].xid), "id": taken[-1].id}
     connection.execute(sql["move_cursor"], last)
     return Taken(taken, more=rows[-1][0] or len(rows) == batches)
+
+
+def register(connection: Connection[TupleRow], consumer: str) -> None:
+    """Keep the feed from being pruned before ``consumer`` has read it; nothing new for one that reads already."""
+    connection.execute(load("changes")["register_consumer"], {"consumer": consumer})
 
 
 def forget(connection: Connection[TupleRow], consumer: str) -> None:
