@@ -25,7 +25,8 @@ GRANT terroir_api TO "terroir-api", "terroir-grafana";
 -- The owner runs `terroir migrate`, which gives the views to terroir_view.
 GRANT terroir_service, terroir_api, terroir_view TO "terroir-owner";
 
-SELECT 'CREATE DATABASE terroir OWNER "terroir-owner"'
+-- In UTF8 also where the cluster was made without a locale, as in a bare Debian.
+SELECT 'CREATE DATABASE terroir OWNER "terroir-owner" TEMPLATE template0 ENCODING ''UTF8'''
 WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = 'terroir') \gexec
 REVOKE ALL ON DATABASE terroir FROM PUBLIC;
 GRANT CONNECT, TEMPORARY ON DATABASE terroir TO "terroir-ingest", "terroir-worker";

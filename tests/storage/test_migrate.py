@@ -185,3 +185,15 @@ def test_who_may_not_create_tables_is_told_why(empty_database: str) -> None:
     stranger = empty_database.replace("//terroir@", "//stranger@")
     with pytest.raises(MigrationFailed, match="permission denied for schema public"):
         migrate(stranger)
+
+
+def test_a_database_in_another_encoding_is_refused(embedded_server) -> None:
+    """As a bare Debian makes them: its cluster has no encoding when no locale was set."""
+    name = "in_ascii"
+    create = "CREATE DATABASE {} TEMPLATE template0 ENCODING 'SQL_ASCII' LOCALE_PROVIDER libc LOCALE 'C'"
+    embedded_server.run(create, name)
+    try:
+        with pytest.raises(MigrationFailed, match=r"in SQL_ASCII and must be in UTF8: .*TEMPLATE template0"):
+            migrate(embedded_server.server.url(name))
+    finally:
+        embedded_server.run("DROP DATABASE {}", name)

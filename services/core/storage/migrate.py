@@ -79,6 +79,7 @@ def migrate(
     """
     migrations = all_migrations(folder)
     with connect(conninfo, application_name="terroir-migrate", autocommit=True) as connection:
+        _refuse_encoding(connection)
         _lock(connection, report)
         try:
             connection.execute(_LEDGER)
@@ -125,6 +126,16 @@ def check(conninfo: str, *, folder: Path = SQL) -> None:
             raise SchemaBehind(f"the database lacks the migration {migration.name}; {_MEND}")
         if applied is not None and applied.checksum != migration.checksum:
             raise SchemaBehind(f"the database has an older {migration.name}; {_MEND}")
+
+
+def _refuse_encoding(connection: Connection[TupleRow]) -> None:
+    # Debian makes a cluster without encoding where no locale is set; names of places would be refused there.
+    encoding = connection.info.parameter_status("server_encoding")
+    if encoding != "UTF8":
+        raise MigrationFailed(
+            f"the database {connection.info.dbname} is in {encoding} and must be in UTF8: make it anew, "
+            "CREATE DATABASE ... TEMPLATE template0 ENCODING 'UTF8'"
+        )
 
 
 def _lock(connection: Connection[TupleRow], report: Callable[[str], None]) -> None:
