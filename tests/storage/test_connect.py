@@ -21,6 +21,15 @@ def test_a_connection_is_in_utc_and_takes_its_role(embedded_database: str) -> No
             connection.execute("DELETE FROM organisation")
 
 
+def test_a_server_that_vanishes_is_noticed_within_a_minute(embedded_database: str) -> None:
+    """Idle or with something under way: keepalives are not sent in the second case (tcp(7), TCP_USER_TIMEOUT)."""
+    with connect(embedded_database) as connection:
+        given = connection.info.get_parameters()
+        idle = int(given["keepalives_idle"]) + int(given["keepalives_interval"]) * int(given["keepalives_count"])
+        assert idle <= 60
+        assert 0 < int(given["tcp_user_timeout"]) <= 60_000
+
+
 def test_what_the_url_says_wins(embedded_database: str) -> None:
     url = f"{embedded_database}&application_name=mine"
     with connect(url) as connection:

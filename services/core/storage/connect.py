@@ -17,6 +17,8 @@ _DEFAULTS: Mapping[str, str] = {
     "keepalives_idle": "30",
     "keepalives_interval": "10",
     "keepalives_count": "3",
+    # Keepalives are silent while something sent waits for its receipt, as it does when a server vanishes under load.
+    "tcp_user_timeout": "60000",
 }
 # Our statements are few and repeated: each connection keeps their plans from the second use on.
 _PREPARE_THRESHOLD = 1
