@@ -1,10 +1,12 @@
 """From M-Bus records to values: the quantities of EN 13757-3, table 10, in our units, and compact profiles."""
 
+from calendar import monthrange
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import MINYEAR, datetime, timedelta
 
 from decoders.collector import Collector
+from decoders.frame import DecodeError, Reason
 from decoders.mbus import DATE, TIME, VARIABLE, Function, Record
 from decoders.reader import Reader
 from decoders.times import shifted
@@ -13,6 +15,7 @@ MANUFACTURER, FIRST_TABLE, SECOND_TABLE = 0x7F, 0x7B, 0x7D
 REVERSE, FORWARD, INVERSE_PROFILE = 0x3C, 0x3B, 0x13
 COOLING = (MANUFACTURER, 0x02)
 MJ_PER_KWH = 3.6
+WHOLE_MONTHS, MONTHS = 254, {1: 6, 2: 3, 3: 1}
 CHANNELS = {Function.NOW: "", Function.MAXIMUM: "max", Function.MINIMUM: "min"}
 
 
@@ -102,7 +105,8 @@ def profile_values(
     """Raw values before the base value, going back in time until a step is marked as invalid.
 
     The first byte holds the kind of the steps (bits 7..6: 1 rising, 2 falling, 3 signed), the unit of the
-    spacing (5..4: s, min, h, d) and the size of a step; the second the spacing (EN 13757-3, annex F).
+    spacing (5..4: s, min, h, d) and the size of a step; the second the spacing, of which 254 stands for whole
+    months: 6, 3 or 1 with the units min, h and d (EN 13757-3, annex F).
     """
     base = next((record for record in records if _is_base(record, profile)), None)
     value = base.number if base else None
@@ -112,20 +116,29 @@ def profile_values(
     reader = Reader(profile.data)
     control, spacing = reader.u8(), reader.u8()
     kind, unit, size = control >> 6, control >> 4 & 3, control & 0x0F
-    if kind == 0 or not 1 <= size <= 4 or not 1 <= spacing <= 250:
+    if kind == 0 or not 1 <= size <= 4 or not (1 <= spacing <= 250 or (spacing == WHOLE_MONTHS and unit in MONTHS)):
         out.warn(f"a profile with control 0x{control:02x} and spacing {spacing} was left out")
         return
-    step_back = spacing * timedelta(seconds=(1, 60, 3600, 86400)[unit])
-    at = start
+    at, steps = start, 0
     while reader.remaining >= size:
         raw = int.from_bytes(reader.take(size), "little", signed=kind == 3)
         invalid = -(1 << 8 * size - 1) if kind == 3 else (1 << 8 * size) - 1
         if raw == invalid:
             out.warn(f"the profile before {at:%Y-%m-%d %H:%M} UTC is marked as invalid")
             return
-        at = shifted(at, -step_back)
+        steps += 1
+        at = _earlier(start, unit, spacing, steps)
         value += raw if kind == 2 else -raw
         yield at, value
+
+
+def _earlier(start: datetime, unit: int, spacing: int, steps: int) -> datetime:
+    if spacing != WHOLE_MONTHS:
+        return shifted(start, -steps * spacing * timedelta(seconds=(1, 60, 3600, 86400)[unit]))
+    year, month = divmod(start.year * 12 + start.month - 1 - steps * MONTHS[unit], 12)
+    if year < MINYEAR:
+        raise DecodeError(Reason.BAD_VALUE, f"no such time: {steps * MONTHS[unit]} months before {start:%Y-%m-%d}")
+    return start.replace(year=year, month=month + 1, day=min(start.day, monthrange(year, month + 1)[1]))
 
 
 def _is_base(record: Record, profile: Record) -> bool:

@@ -112,7 +112,7 @@ def _manufacturer(record: Record, times: dict[int, datetime | None], out: Collec
 
 DECODER = Decoder(
     model="kamstrup/flowiq",
-    version="1",
+    version="2",
     vendor="Kamstrup",
     name="flowIQ and MULTICAL meters",
     themes=("water", "building_energy"),

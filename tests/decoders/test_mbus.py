@@ -5,8 +5,9 @@ from datetime import UTC, datetime
 import pytest
 
 from decoders import DecodeError, Reason
+from decoders.collector import Collector
 from decoders.mbus import Function, Record, records
-from decoders.mbus_values import meaning_of
+from decoders.mbus_values import meaning_of, profile_values
 from decoders.reader import Reader
 
 
@@ -97,3 +98,46 @@ def test_refusals(payload: str, reason: Reason) -> None:
     with pytest.raises(DecodeError) as refusal:
         list(records(Reader(bytes.fromhex(payload))))
     assert refusal.value.reason is reason
+
+
+@pytest.mark.parametrize(
+    ("control", "spacing", "start", "expected"),
+    [
+        ("42", "0c", datetime(2024, 3, 1, 6, tzinfo=UTC), [datetime(2024, 3, 1, 5, 59, 48, tzinfo=UTC)]),
+        ("52", "0f", datetime(2024, 3, 1, 0, 5, tzinfo=UTC), [datetime(2024, 2, 29, 23, 50, tzinfo=UTC)]),
+        (
+            "72",
+            "fe",  # months: the last day of a shorter one stands for the 31st, and the next is the 31st again
+            datetime(2024, 3, 31, tzinfo=UTC),
+            [datetime(2024, 2, 29, tzinfo=UTC), datetime(2024, 1, 31, tzinfo=UTC)],
+        ),
+        ("62", "fe", datetime(2024, 2, 1, tzinfo=UTC), [datetime(2023, 11, 1, tzinfo=UTC)]),
+        (
+            "52",
+            "fe",
+            datetime(2024, 2, 1, tzinfo=UTC),
+            [datetime(2023, 8, 1, tzinfo=UTC), datetime(2023, 2, 1, tzinfo=UTC)],
+        ),
+    ],
+)
+def test_profiles_go_back_in_time(control: str, spacing: str, start: datetime, expected: list[datetime]) -> None:
+    base = only("4413 64000000")  # 100 litres
+    steps = "0100" * len(expected)
+    profile = only(f"4d9313 {2 + 2 * len(expected):02x} {control}{spacing} {steps}")
+    found = list(profile_values(profile, [base, profile], start, Collector()))
+    assert found == [(at, 99 - n) for n, at in enumerate(expected)]
+
+
+def test_a_profile_that_ends_before_the_calendar_is_refused() -> None:
+    base, profile = only("4413 64000000"), only("4d9313 06 52fe 0100 0100")
+    with pytest.raises(DecodeError) as refusal:
+        list(profile_values(profile, [base, profile], datetime(1, 8, 1, tzinfo=UTC), Collector()))
+    assert refusal.value.reason is Reason.BAD_VALUE
+
+
+@pytest.mark.parametrize(("control", "spacing"), [("42", "fe"), ("52", "00"), ("52", "fd"), ("12", "01"), ("50", "01")])
+def test_profiles_of_another_kind_are_left_out(control: str, spacing: str) -> None:
+    out = Collector()
+    base, profile = only("4413 64000000"), only(f"4d9313 04 {control}{spacing} 0100")
+    assert list(profile_values(profile, [base, profile], datetime(2024, 1, 1, tzinfo=UTC), out)) == []
+    assert out.warnings == [f"a profile with control 0x{control} and spacing {int(spacing, 16)} was left out"]
