@@ -221,6 +221,8 @@ class MqttSource(Source):
         why = _HOPELESS.get(reason.value)
         if why is not None:
             self._inbox.fail(f"the broker {self._address} refused {self._settings.mqtt_client_id}: {why}")
+            # To connect again would take the session back from whoever has it now, and end that process too.
+            self._client.disconnect()
         else:
             _log.warning("connection_refused", broker=self._address, reason=str(reason))
 

@@ -200,6 +200,19 @@ def test_a_second_process_of_the_same_name_ends_the_first(mosquitto):
                 first.until(1)
 
 
+def test_a_process_that_is_busy_does_not_take_its_session_back(mosquitto, publish):
+    """It waits for its store and looks at nothing else: the second of its name must be left alone all the same."""
+    with running(mosquitto.url) as first:
+        eventually(first.connected)
+        publish(mosquitto, [(TOPIC, b"held")])
+        eventually(lambda: len(first.source._inbox) == 1)
+        with running(mosquitto.url) as second:
+            eventually(second.connected)
+            eventually(lambda: not first.source._thread.is_alive())
+            assert [message.body for message in second.until(1)] == [b"held"]
+            assert second.connected()
+
+
 @pytest.mark.parametrize(
     ("code", "said"),
     [(0x86, "wrong user or password: see TERROIR_MQTT_URL"), (0x87, "not authorised"), (0x84, "does not speak MQTT 5")],
