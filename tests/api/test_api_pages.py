@@ -3,6 +3,7 @@
 import hashlib
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import httpx2
@@ -10,11 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from decoders.quantities import QUANTITIES, Kind
+from services.api.markup.increases import INCREASES
 from services.api.markup.language import Language
 from services.api.markup.templates import STATIC
 from services.api.markup.texts import texts
 from services.api.pages import numbers
-from services.api.pages.charts import draw
+from services.api.pages.charts import draw, label_of
 from services.api.pages.curves import BOTTOM, TOP, Scale, scale_of
 from services.api.pages.week import Hour, Trend
 from services.api.readings.calendar import PARIS, Every, edges
@@ -239,6 +242,25 @@ def test_a_missing_hour_parts_the_line_of_a_frequent_sensor_only() -> None:
     every_six_hours = {hour: 1.0 for hour in range(0, 160, 6) if hour != 60}
     assert draw(trend(every_six_hours, n=1), Language.FR).line.count("M") == 1
     assert draw(trend({0: 1.0, 100: 2.0}, n=6), Language.FR).line.count("h0") == 2
+
+
+def test_a_state_lasts_until_the_next_report() -> None:
+    chart = draw(trend({0: 1.0, 6: 0.0, 12: 1.0, 100: 0.0}, kind="state", n=1), Language.FR)
+    cells = chart.data_values.split(",")
+    assert cells[:14] == ["1.00"] * 6 + ["0.00"] * 6 + ["1.00", ""]
+    assert [n for n, cell in enumerate(cells) if cell] == [*range(13), 100]
+    # Pale where reports are known: the first run, and the single hour after the silence.
+    assert re.findall(r"M([\d.]+) 178V22H([\d.]+)", chart.band) == [("0.0", "77.4"), ("595.2", "601.2")]
+
+
+def test_what_a_counter_counted_has_a_name_of_its_own() -> None:
+    assert set(INCREASES) == {quantity.code for quantity in QUANTITIES.values() if quantity.kind is Kind.COUNTER}
+    meter = trend({0: 1.0}, kind="counter")
+    row = replace(meter.series, quantity="water_volume_total", label_fr="Index du compteur d'eau")
+    counted = replace(meter, series=row, agg=Agg.INCREASE)
+    assert label_of(counted, Language.FR) == "Consommation d'eau"
+    assert draw(counted, Language.FR).description.startswith("Consommation d'eau : total par heure")
+    assert label_of(replace(counted, agg=Agg.LAST), Language.FR) == "Index du compteur d'eau"
 
 
 def test_days_of_the_axis_are_civil() -> None:

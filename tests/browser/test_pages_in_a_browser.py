@@ -100,6 +100,22 @@ def test_a_popup_tells_the_last_values_of_every_point_of_a_place(site, visiting)
         page.wait_for_url(f"**/points/{site.points['Salle de classe CP']}")
 
 
+@pytest.mark.parametrize("width", [320, 390, 1280])
+def test_no_control_covers_a_name_or_a_symbol(site, visiting, width: int) -> None:
+    with visiting(width=width) as visit:
+        page = ready(visit, site.url + "/")
+        covered = page.evaluate("""() => {
+            const apart = (a, b) => a.right <= b.left || b.right <= a.left || a.bottom <= b.top || b.bottom <= a.top;
+            const boxes = (selector) => [...document.querySelectorAll(selector)]
+                .filter((found) => getComputedStyle(found.closest(".leaflet-marker-icon") || found).opacity !== "0")
+                .map((found) => found.getBoundingClientRect());
+            const shown = boxes("#map .place-name span, #map .pin, #map .crowd");
+            const controls = boxes("#map .leaflet-control");
+            return shown.length ? shown.filter((a) => controls.some((b) => !apart(a, b))).length : -1;
+        }""")
+        assert covered == 0
+
+
 def test_a_number_on_the_map_brings_one_nearer(site, visiting) -> None:
     with visiting() as visit:
         page = ready(visit, site.url + "/")
@@ -142,7 +158,7 @@ def test_charts_are_read_by_keyboard_and_pointer(site, visiting) -> None:
         plot.focus()
         page.keyboard.press("End")
         last = readout.inner_text()
-        assert re.search(r"jeu\. 5 nov\..* 15:00 : 1\u202f?1\d\d\sppm", last), last
+        assert re.search(r"jeu\. 5 nov\..* 15:00\s: 1\u202f?1\d\d\sppm", last), last
         page.keyboard.press("ArrowLeft")
         assert readout.inner_text() != last
         page.keyboard.press("Home")
@@ -170,6 +186,7 @@ def test_a_background_that_cannot_be_reached_is_done_without(painted, visiting) 
         page = ready(visit, base_url + "/")
         page.locator("#map img").first.wait_for(state="detached")
         assert page.locator(".place-name").first.is_visible()
+        assert page.locator(".leaflet-control-attribution").is_hidden()  # nobody's work is shown
         page.locator(".crowd").first.click()
         page.locator(".pin").first.wait_for()
         # The browser's own words on what could not be loaded, and nothing of ours.

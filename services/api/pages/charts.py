@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
 
+from services.api.markup.increases import increase_of
 from services.api.markup.language import Language
 from services.api.markup.texts import texts
 from services.api.pages import numbers
-from services.api.pages.curves import BOTTOM, Scale, band, bars, line, scale_of
+from services.api.pages.curves import BOTTOM, Scale, band, bars, carried, known, line, scale_of
 from services.api.pages.week import Hour, Trend
 from services.api.readings.calendar import PARIS, Every, edges
 from services.api.readings.question import Agg
@@ -73,13 +74,13 @@ def draw(trend: Trend, language: Language) -> Chart:
     form = _form(trend)
     scale = scale_of(form, list(trend.hours.values()))
     count = len(trend.edges) - 1
-    hours = trend.hours
+    hours = carried(trend.hours) if form == "share" else trend.hours
     decimals = _readout_decimals(form, list(hours.values()))
     return Chart(
         form=form,
-        band=band(hours, count, scale) if form == "line" else "",
+        band="" if form == "bars" else (band if form == "line" else known)(hours, count, scale),
         line=line(hours, count, scale) if form == "line" else "",
-        bars=bars(hours, count, scale) if form != "line" else "",
+        bars="" if form == "line" else bars(hours, count, scale, gap=0 if form == "share" else 0.2),
         ticks=[Tick(scale.y(value), _tick_label(form, value, scale, language)) for value in scale.values()],
         days=_days(trend.edges, language),
         extremes=_extremes(form, trend, scale, language),
@@ -176,8 +177,9 @@ def _description(form: str, trend: Trend, language: Language) -> str:
 
 
 def label_of(trend: Trend, language: Language) -> str:
-    """The quantity's name in the language."""
-    return trend.series.label_fr if language is Language.FR else trend.series.label_en
+    """The quantity's name in the language; of a counter, of what it counted."""
+    label = trend.series.label_fr if language is Language.FR else trend.series.label_en
+    return increase_of(trend.series.quantity, label, language) if trend.agg is Agg.INCREASE else label
 
 
 def _readout_decimals(form: str, hours: Collection[Hour]) -> int:

@@ -102,10 +102,28 @@ def band(hours: Mapping[int, Hour], count: int, scale: Scale) -> str:
     return "".join(parts)
 
 
-def bars(hours: Mapping[int, Hour], count: int, scale: Scale) -> str:
+def carried(hours: Mapping[int, Hour]) -> dict[int, Hour]:
+    """The hours of a state, which lasts from one report to the next unless reports are missing in between."""
+    lasting: dict[int, Hour] = {}
+    for run in _runs(hours):
+        lasting.update({hour: hours[before] for before, after in pairwise(run) for hour in range(before, after)})
+        lasting[run[-1]] = hours[run[-1]]
+    return lasting
+
+
+def known(hours: Mapping[int, Hour], count: int, scale: Scale) -> str:
+    """From bottom to top where there are values: what the bars leave of it says no."""
+    width, over, under = WIDTH / count, scale.y(scale.high), scale.y(scale.low)
+    return "".join(
+        f"M{run[0] * width:.1f} {under:g}V{over:g}H{(run[-1] + 1) * width:.1f}V{under:g}z" for run in _runs(hours)
+    )
+
+
+def bars(hours: Mapping[int, Hour], count: int, scale: Scale, gap: float = 0.2) -> str:
+    """A bar for each hour; `gap` is the part of an hour's width that stays free."""
     width, base = WIDTH / count, scale.y(0)
     return "".join(
-        f"M{hour * width + width * 0.1:.1f} {base:g}V{scale.y(hours[hour].value):g}h{width * 0.8:.1f}V{base:g}z"
+        f"M{(hour + gap / 2) * width:.1f} {base:g}V{scale.y(hours[hour].value):g}h{width * (1 - gap):.1f}V{base:g}z"
         for hour in sorted(hours)
         if hours[hour].value
     )

@@ -41,7 +41,7 @@
       cursor.setAttribute("x1", x);
       cursor.setAttribute("x2", x);
       const when = document.createElement("span");
-      when.textContent = moment.format(new Date((Number(start) + index * HOUR) * 1000)) + " : ";
+      when.textContent = moment.format(new Date((Number(start) + index * HOUR) * 1000)) + (language === "fr" ? "\u00a0: " : ": ");
       const what = document.createElement("b");
       what.textContent = told(values[index]);
       const range = document.createElement("span");

@@ -190,7 +190,13 @@
       const reach = made.options.icon.options.iconSize[0] / 2 + 2;
       symbols.push({ bounds: L.bounds(at.subtract([reach, reach]), at.add([reach, reach])), ids: made.ids });
     });
-    const taken = [];
+    // Names keep clear of the controls, in the view a page begins with and after each zoom.
+    const corner = box.getBoundingClientRect();
+    const taken = [...box.querySelectorAll(".leaflet-control")].map((control) => {
+      const { left, top, width, height } = control.getBoundingClientRect();
+      const at = shown.min.add([left - corner.left, top - corner.top]);
+      return L.bounds(at, at.add([width, height]));
+    });
     for (const { label, area, ids, name } of communes) {
       const around = L.bounds(map.project(area.getNorthWest()), map.project(area.getSouthEast()));
       for (const symbol of symbols)
@@ -240,7 +246,7 @@
     L.control.scale({ imperial: false }).addTo(map);
     map.on("focus click", () => map.scrollWheelZoom.enable());
     map.on("blur", () => map.scrollWheelZoom.disable());
-    if (features.length) map.fitBounds(L.latLngBounds(features.map(place)).pad(0.12), { maxZoom: 15 });
+    if (features.length) map.fitBounds(L.latLngBounds(features.map(place)).pad(0.12), { maxZoom: 15, paddingTopLeft: [48, 0] });
     else map.setView([46.6, 2.4], 5);
     addBackground(map);
     const communes = features.length ? drawCommunes(map, features) : [];
