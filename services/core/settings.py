@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
+from psycopg import ProgrammingError
+from psycopg.conninfo import conninfo_to_dict
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import (
     BaseSettings,
@@ -37,6 +39,14 @@ def _mqtt_url(url: str) -> str:
 def _postgres_url(url: SecretStr) -> SecretStr:
     if not url.get_secret_value().startswith(("postgresql://", "postgres://")):
         raise ValueError("must look like postgresql://user:password@host:5432/database")
+    try:
+        conninfo_to_dict(url.get_secret_value())
+    except ProgrammingError:
+        # The library's own words would quote the part, which may be the password.
+        raise ValueError(
+            "must look like postgresql://user:password@host:5432/database; "
+            "a part of it is not understood (%, @, / and : within a part are written %25, %40, %2F and %3A)"
+        ) from None
     return url
 
 

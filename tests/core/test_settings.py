@@ -54,6 +54,8 @@ def test_a_file_is_read_and_the_environment_wins(monkeypatch: pytest.MonkeyPatch
     ("name", "value", "allowed"),
     [
         ("TERROIR_DATABASE_URL", "mysql://u:hunter2@h/d", "must look like postgresql://user:password@host:5432/data"),
+        ("TERROIR_DATABASE_URL", "postgresql://h/d?nosuch=1", "must look like postgresql://"),
+        ("TERROIR_DATABASE_URL", "postgresql://u:hunter2%zz@h/d", "must look like postgresql://"),
         ("TERROIR_MQTT_URL", "127.0.0.1:1883", "must look like mqtt://[user:password@]host[:1883] or mqtts://"),
         ("TERROIR_LOG_FORMAT", "xml", "Input should be 'console' or 'json'"),
         ("TERROIR_BATCH_MESSAGES", "0", "Input should be greater than or equal to 1"),
