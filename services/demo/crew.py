@@ -11,6 +11,8 @@ from services.demo.service import Service
 from services.demo.state import StateFolder
 
 _PUBACKS_WITHIN = timedelta(seconds=20)
+_KEYS_OUTLIVE = timedelta(days=30)
+"""How much longer than the oldest value taken the keys against duplicates are kept."""
 
 
 def service_settings(ground: Ground, ports: Ports, late_limit: timedelta) -> dict[str, str]:
@@ -19,6 +21,7 @@ def service_settings(ground: Ground, ports: Ports, late_limit: timedelta) -> dic
         "database_url": ground.url,
         "mqtt_url": ground.broker.url,
         "late_limit": f"P{late_limit.days}D",
+        "seen_retention": f"P{(late_limit + _KEYS_OUTLIVE).days}D",
         "port": str(ports.api),
         "ingest_metrics_port": str(ports.ingest_metrics),
         "worker_metrics_port": str(ports.worker_metrics),

@@ -1,5 +1,6 @@
 """What the demo writes: lines that stay, and one that is renewed in place."""
 
+import os
 import shutil
 import sys
 import time
@@ -19,7 +20,7 @@ class Screen:
     """On a terminal the live line is renewed in place; elsewhere it is written every ten seconds."""
 
     def __init__(self) -> None:
-        self._terminal = sys.stdout.isatty()
+        self._terminal = sys.stdout.isatty() and os.environ.get("TERM") not in {None, "", "dumb"}
         self._live = False
         self._next = 0.0
 
