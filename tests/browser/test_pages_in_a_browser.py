@@ -88,6 +88,20 @@ def test_a_symbol_opens_by_keyboard_and_gives_the_focus_back(site, visiting) -> 
         assert visit.complaints == []
 
 
+@pytest.mark.parametrize(
+    ("locale", "names"),
+    [("fr-FR", ["Agrandir la carte", "Réduire la carte", "Fermer"]), ("en-GB", ["Zoom in", "Zoom out", "Close"])],
+)
+def test_controls_of_the_map_speak_the_language_of_the_page(site, visiting, locale: str, names: list[str]) -> None:
+    with visiting(locale=locale) as visit:
+        page = ready(visit, site.url + "/?commune=42147")
+        page.locator("#map .pin").first.focus()
+        page.keyboard.press("Enter")
+        page.wait_for_selector(".leaflet-popup article")
+        controls = page.locator("#map .leaflet-control-zoom a, #map .leaflet-popup-close-button")
+        assert controls.evaluate_all("(found) => found.map((e) => e.getAttribute('aria-label'))") == names
+
+
 def test_a_popup_tells_the_last_values_of_every_point_of_a_place(site, visiting) -> None:
     with visiting() as visit:
         page = ready(visit, site.url + "/?commune=42218&theme=air")

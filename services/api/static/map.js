@@ -241,7 +241,10 @@
 
   function show(features) {
     box.replaceChildren();
-    const map = L.map(box, { scrollWheelZoom: false, maxZoom: 19, zoomSnap: 0.5, attributionControl: Boolean(says.tiles) });
+    const map = L.map(box, {
+      scrollWheelZoom: false, maxZoom: 19, zoomSnap: 0.5, zoomControl: false, attributionControl: Boolean(says.tiles),
+    });
+    L.control.zoom({ zoomInTitle: says.zoomIn, zoomOutTitle: says.zoomOut }).addTo(map);
     if (map.attributionControl) map.attributionControl.setPrefix(false);
     L.control.scale({ imperial: false }).addTo(map);
     map.on("focus click", () => map.scrollWheelZoom.enable());
@@ -263,6 +266,7 @@
     map.on("zoomend", redraw);
     redraw();
     map.on("popupopen", (event) => {
+      event.popup.getElement().querySelector(".leaflet-popup-close-button").setAttribute("aria-label", says.close);
       const link = event.popup.getElement().querySelector("article a");
       if (link && document.activeElement && document.activeElement.classList.contains("pin")) link.focus();
     });
