@@ -123,13 +123,12 @@ def decode_frame(frame: TimedFrame, device: Device | None, rules: TimeRules) -> 
         return Decoding(Outcome.NO_DECODER)
     version = f"{decoder.model}@{decoder.version}"
     try:
-        decoded = _decoded(decoder, frame)
+        return _placed(_decoded(decoder, frame).values, frame, device, installation, version, rules)
     except DecodeError as error:
         return Decoding(Outcome.REFUSED, decoder=version, reason=error.reason.value)
     except Exception:  # noqa: BLE001  whatever a decoder does wrong must cost its own frames only
         structlog.get_logger().exception("decoder_crashed", decoder=version, dev_eui=frame.dev_eui)
         return Decoding(Outcome.REFUSED, decoder=version, reason=CRASHED)
-    return _placed(decoded.values, frame, device, installation, version, rules)
 
 
 def _decoded(decoder: Decoder, frame: TimedFrame) -> Decoded:
@@ -171,7 +170,8 @@ def _placed(
         if value.device_error:
             flags |= DEVICE_ERROR
         series = SeriesKey(place.point, value.quantity, place.mount, value.channel)
-        placed.append(PlacedValue(series, at, value.value, flags))
+        # A whole number passes for a float, but not in an array of them on its way to the store.
+        placed.append(PlacedValue(series, at, float(value.value), flags))
     outcome = Outcome.DECODED if placed else Outcome.NO_VALUES
     reason = next(iter(dropped)).value if dropped else None
     return Decoding(outcome, tuple(placed), version, reason, dropped)

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import decoders
-from decoders import Decoded, Frame
+from decoders import Decoded, Frame, Value
 from services.ingest import parsing
 from services.ingest.rejection import Reason
 from services.ingest.source import Message
@@ -68,6 +68,37 @@ def test_a_decoder_that_crashes_costs_its_own_frames(embedded_territory, am300_t
         ("refused", "decoder_crashed", "milesight/am300@1"),
         ("decoded", None, "milesight/am300@1"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("values", "outcome", "reason"),
+    [
+        ((Value("air_temperature", 21), Value("relative_humidity", 40.5)), "decoded", None),
+        ((Value("air_temperature", 21.0, measured_at=datetime(2026, 9, 21)),), "refused", "decoder_crashed"),  # noqa: DTZ001
+        ((Value("air_temperature", 10**400),), "refused", "decoder_crashed"),
+        ((Value("air_temperature", "21"),), "refused", "decoder_crashed"),
+    ],
+    ids=["whole numbers", "time without a zone", "beyond any float", "text"],
+)
+def test_values_of_a_decoder_that_keeps_no_contract(
+    embedded_territory, am300_temperature, monkeypatch, values, outcome, reason
+):
+    """Neither the batch nor the process may fall over them."""
+    territory = embedded_territory
+    real = decoders.get("milesight/am300")
+    assert real is not None
+    fields = {name: getattr(real, name) for name in real.__slots__} | {"decode": lambda _: Decoded(values)}
+    faulty = decoders.Decoder(**fields | {"model": "elsys/ers"})
+    monkeypatch.setattr(decoders, "get", {"milesight/am300": real, "elsys/ers": faulty}.get)
+    other = "24e124707c000002"
+    territory.device(DEVICE)
+    territory.device(other, "elsys/ers", point="Salle 4")
+    territory.ingest(territory.up(DEVICE, am300_temperature(20.5)), territory.up(other, b"\x01"))
+    assert territory.outcomes() == {"stored": 2}
+    [row] = territory.rows("SELECT outcome, decode_reason FROM uplink WHERE dev_eui = %s", other)
+    assert tuple(row) == (outcome, reason)
+    expected = [20.5] + [21.0] * (outcome == "decoded")
+    assert [value for _, value, _ in territory.readings()] == expected
 
 
 def test_a_parser_that_crashes_costs_its_own_message(embedded_territory, monkeypatch):
