@@ -5,6 +5,7 @@ from services.core.territory_row import TerritoryError
 from services.core.vocabulary import VocabularyError
 from services.demo.account import NoAccount
 from services.demo.apt import AptFailed
+from services.demo.cache import CacheUnusable
 from services.demo.child import FolderInUse, ServerFailed
 from services.demo.ports import PortTaken
 from services.demo.state import DemoFailed
@@ -16,6 +17,7 @@ CANNOT: tuple[type[Exception], ...] = (
     ServerFailed,
     NoAccount,
     AptFailed,
+    CacheUnusable,
     MigrationFailed,
     SchemaUnknown,
     VocabularyError,

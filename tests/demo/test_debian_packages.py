@@ -7,7 +7,8 @@ import pytest
 
 from services.demo import apt, debian
 from services.demo.apt import Apt, AptFailed
-from services.demo.cache import made_once
+from services.demo.cache import CacheUnusable, made_once
+from services.demo.errors import CANNOT
 from services.demo.mosquitto import MOSQUITTO
 from services.demo.postgres import Server
 from services.demo.timescale import TIMESCALE_SETTINGS, timescale_binaries
@@ -85,3 +86,10 @@ def test_packages_are_only_taken_with_debians_signature(tmp_path: Path, monkeypa
     monkeypatch.setattr(apt, "KEYRINGS", (empty,))
     with pytest.raises(AptFailed, match=r"NO_PUBKEY|not signed|signature"):
         Apt(tmp_path / "apt", debian.SUITE, lambda _: None).update()
+
+
+def test_a_cache_that_cannot_be_used_names_its_setting(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(CacheUnusable, match=r"file/cache, .* cannot be used: Not a directory; .* with TERROIR_CACHE$"):
+        made_once(tmp_path / "file" / "cache" / "mosquitto", lambda _: None)
+    assert CacheUnusable in CANNOT
