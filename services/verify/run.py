@@ -19,7 +19,8 @@ Progress = Callable[[int, int], None]
 def verify(conninfo: str, manifest: Path, progress: Progress = lambda _done, _total: None) -> Verdict:
     """Compare what a simulator sent with what is stored, in one snapshot of each and in bounded memory.
 
-    Let ingest finish first: what still waits in the broker counts as missing. Raises ManifestError, psycopg.Error.
+    Let ingest finish first: what still waits in the broker counts as missing. Raises ManifestError, SchemaBehind,
+    SchemaUnknown, psycopg.Error.
     """
     with (
         Manifest.open(manifest) as sent,

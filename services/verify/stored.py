@@ -9,6 +9,7 @@ from psycopg import Connection, IsolationLevel
 from psycopg.rows import TupleRow
 
 from services.core.storage.connect import connect
+from services.core.storage.migrate import check
 from services.core.storage.queries import load
 
 _ROWS_AT_A_TIME = 5000
@@ -82,7 +83,8 @@ class Store:
     @classmethod
     @contextmanager
     def open(cls, conninfo: str) -> Generator[Self]:
-        """Raises psycopg.Error."""
+        """Raises SchemaBehind, SchemaUnknown, psycopg.Error."""
+        check(conninfo)
         with connect(conninfo, role="terroir_service", application_name="terroir-verify") as connection:
             connection.isolation_level = IsolationLevel.REPEATABLE_READ
             connection.read_only = True

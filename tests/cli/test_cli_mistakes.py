@@ -4,9 +4,12 @@ import os
 import socket
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+
+from simulator.manifest import Header, Manifest
 
 NOWHERE = "postgresql://someone:secret@127.0.0.1:1/terroir"
 
@@ -71,6 +74,17 @@ def test_a_database_without_schema_names_the_command_that_mends_it(embedded_serv
     assert result.returncode == 2, result.stderr
     assert "run: terroir migrate" in result.stderr
     assert len(result.stderr.splitlines()) == 1, result.stderr
+
+
+def test_verify_on_a_database_without_schema_names_the_command_too(embedded_server: object, tmp_path: Path) -> None:
+    manifest = tmp_path / "sent.sqlite"
+    Manifest(manifest, Header("none", 1, "json"), datetime(2026, 3, 1, tzinfo=UTC)).close()
+    with embedded_server.database("template1") as url:
+        result = terroir("verify", str(manifest), TERROIR_DATABASE_URL=url)
+    assert (result.returncode, result.stderr) == (
+        2,
+        "terroir: the database has no schema yet; run: terroir migrate\n",
+    )
 
 
 def test_a_taken_port_names_the_setting(embedded_database: str) -> None:
