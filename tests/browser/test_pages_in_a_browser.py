@@ -106,7 +106,12 @@ def test_controls_of_the_map_speak_the_language_of_the_page(site, visiting, loca
 def test_a_popup_tells_the_last_values_of_every_point_of_a_place(site, visiting) -> None:
     with visiting() as visit:
         page = ready(visit, site.url + "/?commune=42218&theme=air")
-        page.locator(".pin", has=page.locator(".several")).click()
+        pin = page.locator(".pin", has=page.locator(".several"))
+        # A number says nothing to who does not see the map.
+        name = pin.get_attribute("title")
+        assert name.endswith(", 2 points ici")
+        assert page.get_by_role("button", name=name, exact=True).count() == 1
+        pin.click()
         page.wait_for_selector(".leaflet-popup article")
         popup = page.locator(".leaflet-popup-content")
         assert popup.locator("h3").all_text_contents() == ["Salle de classe CM2", "Salle de classe CP"]

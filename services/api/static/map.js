@@ -117,7 +117,7 @@
     let icon, title;
     if (onePlace) {
       content.append(symbol(first.theme));
-      if (features.length > 1) content.append(element("span", String(features.length), { class: "several" }));
+      if (features.length > 1) content.append(element("span", String(features.length), { class: "several", "aria-hidden": "true" }));
       icon = L.divIcon({ className: "pin", html: content, iconSize: [34, 34], iconAnchor: [17, 17], popupAnchor: [0, -14] });
       title = features.length > 1 ? `${first.site}, ${says.here.replace("{}", features.length)}` : first.name;
     } else {
