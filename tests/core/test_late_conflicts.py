@@ -3,7 +3,10 @@
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
+import pytest
+
 from services.core.domain import Flag
+from services.core.storage import writer_conflicts
 from services.core.storage.connect import connect
 from services.core.storage.writer_readings import write_readings
 from services.core.storage.writer_types import Candidate, Rank
@@ -36,3 +39,31 @@ def test_conflicts_are_settled_however_many_readings_must_be_opened_for_it(datab
         assert written.conflicts == SERIES
         flagged = "SELECT count(*) FROM reading WHERE measured_at = %s AND flags = %s"
         assert connection.execute(flagged, (at, int(Flag.CONFLICT))).fetchone() == (SERIES,)
+
+
+def test_what_another_transaction_replaced_first_is_judged_anew(
+    embedded_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would have beaten the reading it saw, and loses to the one that came between: neither stored nor latest."""
+    ranks = {1: (9, UUID(int=1)), 3: (0, UUID(int=3))}
+    looks: list[set[int]] = []
+    with (
+        connect(embedded_database, autocommit=True) as other,
+        connect(embedded_database, role="terroir_service", autocommit=True) as connection,
+    ):
+        other.execute("INSERT INTO reading VALUES (%s, 21, 1, 1, 0)", (START,))
+
+        def looked_up(_: object, uplinks: set[int]) -> dict[int, tuple[int, UUID]]:
+            if not looks:
+                other.execute("UPDATE reading SET value = 20, uplink = 3, flags = %s", (int(Flag.CONFLICT),))
+            looks.append(set(uplinks))
+            return ranks
+
+        monkeypatch.setattr(writer_conflicts, "_ranks", looked_up)
+        rank = Rank(historical=False, f_cnt=5, deduplication_id=UUID(int=2))
+        with connection.transaction():
+            written = write_readings(connection, [Candidate(1, START, 21.0, 0, 2, "air_temperature", rank)])
+        assert looks == [{1}, {3}]
+        assert (written.count, dict(written.touched)) == (0, {})
+        assert connection.execute("SELECT value, uplink FROM reading").fetchall() == [(20.0, 3)]
+        assert connection.execute("SELECT count(*) FROM latest").fetchone() == (0,)

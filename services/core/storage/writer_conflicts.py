@@ -39,16 +39,20 @@ def settle(connection: Connection[TupleRow], candidates: Sequence[Candidate]) ->
     for _ in range(ATTEMPTS):
         rivals = _rivals(connection, candidates)
         ranks = _ranks(connection, {rival.uplink for _, rival in rivals})
-        changes: list[_Change] = []
+        changes: dict[Key, _Change] = {}
+        wanted: dict[Key, Candidate] = {}
         for candidate, rival in rivals:
             key = (candidate.series, candidate.measured_at)
             winner = _winner(candidate, rival, ranks.get(rival.uplink))
             if winner != rival:
-                changes.append(_Change(rival, winner))
-                settled[key] = candidate._replace(value=winner.value, flags=winner.flags, uplink=winner.uplink)
+                changes[key] = _Change(rival, winner)
+                wanted[key] = candidate._replace(value=winner.value, flags=winner.flags, uplink=winner.uplink)
             else:
                 settled.setdefault(key, None)
-        if not changes or _replace(connection, changes) == len(changes):
+        # Only what took its place counts: what another transaction was quicker to change is judged anew, and may lose.
+        replaced = _replace(connection, [changes[key] for key in sorted(changes)]) if changes else set[Key]()
+        settled |= {key: wanted[key] for key in replaced}
+        if len(replaced) == len(changes):
             return settled
     raise StoreUnavailable("readings changed while their conflicts were settled")
 
@@ -102,11 +106,11 @@ def _ranks(connection: Connection[TupleRow], uplinks: Collection[int]) -> dict[i
     return {number: (f_cnt, deduplication_id) for number, f_cnt, deduplication_id in rows}
 
 
-def _replace(connection: Connection[TupleRow], changes: Sequence[_Change]) -> int:
-    changes = sorted(changes, key=lambda change: (change.new.series, change.new.measured_at))
+def _replace(connection: Connection[TupleRow], changes: Sequence[_Change]) -> set[Key]:
+    """The keys at which the reading was still the one to be replaced."""
     connection.execute(load("writer")["lift_decompression_limit"])
     times = [change.new.measured_at for change in changes]
-    return connection.execute(
+    rows = connection.execute(
         load("writer")["replace_readings"],
         {
             "series": [change.new.series for change in changes],
@@ -119,4 +123,6 @@ def _replace(connection: Connection[TupleRow], changes: Sequence[_Change]) -> in
             "first": min(times),
             "last": max(times),
         },
-    ).rowcount
+        binary=True,
+    )
+    return {(series, measured_at) for series, measured_at in rows}

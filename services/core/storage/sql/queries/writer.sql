@@ -91,7 +91,8 @@ FROM unnest(
     %(old_flags)b::smallint[], %(old_uplink)b::bigint[]
 ) AS w (series, measured_at, value, flags, uplink, old_flags, old_uplink)
 WHERE r.series = w.series AND r.measured_at = w.measured_at AND r.flags = w.old_flags AND r.uplink = w.old_uplink
-    AND r.measured_at BETWEEN %(first)b::timestamptz AND %(last)b::timestamptz;
+    AND r.measured_at BETWEEN %(first)b::timestamptz AND %(last)b::timestamptz
+RETURNING r.series, r.measured_at;
 
 -- name: lift_decompression_limit
 -- TimescaleDB opens compressed readings, a thousand for each that is replaced, and refuses to go on after 100,000: a refusal that
