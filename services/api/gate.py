@@ -23,6 +23,8 @@ class Gate:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        # HEAD is GET without the body (RFC 9110, 9.3.2), which the server leaves out.
+        asked: Scope = {**scope, "method": "GET"} if scope["method"] == "HEAD" else scope
         started = time.perf_counter()
         # What is counted when the answer never began.
         status = 500
@@ -39,11 +41,11 @@ class Gate:
         try:
             if _declared_length(scope) > MAX_BODY:
                 refusal = render(scope["path"], Problem(BODY_TOO_LARGE, f"at most {MAX_BODY} bytes are taken"))
-                await refusal(scope, receive, send_safely)
+                await refusal(asked, receive, send_safely)
             else:
-                await self._app(scope, receive, send_safely)
+                await self._app(asked, receive, send_safely)
         finally:
-            self._metrics.observe(scope, status, time.perf_counter() - started)
+            self._metrics.observe({**asked, "method": scope["method"]}, status, time.perf_counter() - started)
 
 
 def _declared_length(scope: Scope) -> int:

@@ -286,3 +286,17 @@ def test_a_day_is_the_mean_of_its_values_not_of_its_hours() -> None:
     hours = {30: Hour(10.0, 8.0, 12.0, 1), 31: Hour(20.0, 19.0, 25.0, 3)}
     (day,) = Trend(found.series, found.agg, found.edges, hours).days
     assert (day.value, day.low, day.high) == (17.5, 8.0, 25.0)
+
+
+def test_head_is_get_without_the_body(embedded_database: str) -> None:
+    with serving(api_settings(embedded_database), NOW) as base_url, httpx2.Client(base_url=base_url) as client:
+        for path in ("/", "/v1/points", "/health/live"):
+            got, head = client.get(path), client.head(path)
+            assert (head.status_code, head.content) == (200, b"")
+            assert head.headers["content-type"] == got.headers["content-type"]
+            assert head.headers.get("etag") == got.headers.get("etag")
+        assert client.head("/v1/points/1").status_code == 404
+        assert (
+            'terroir_api_requests_total{method="HEAD",route="/v1/points",status="200"} 1.0'
+            in client.get("/metrics").text
+        )
