@@ -72,6 +72,8 @@ class Inventory:
 
     def refresh(self, connection: Connection[TupleRow]) -> None:
         """Forget the devices if the database has said so meanwhile, or after ``max_age``. Does not wait."""
+        # A server tells an idle connection in its own time; before it answers, it says all it has to.
+        connection.execute(load("inventory")["hear"])
         told = [notice.channel for notice in connection.notifies(timeout=0)]
         if told or self._clock() >= self._expires_at or len(self._devices) > MOST_DEVICES:
             self._forget()

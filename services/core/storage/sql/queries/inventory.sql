@@ -52,6 +52,10 @@ WHERE NOT EXISTS (SELECT FROM gateway g WHERE g.eui = w.eui)
 ORDER BY w.eui
 ON CONFLICT (eui) DO NOTHING;
 
+-- name: hear
+-- Nothing: with the answer comes every notification committed before.
+SELECT;
+
 -- name: listen
 -- Be told when devices, models or installations change.
 LISTEN terroir_inventory;
