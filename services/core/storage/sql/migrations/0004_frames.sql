@@ -93,7 +93,8 @@ CREATE TABLE seen (
     key uuid PRIMARY KEY,
     seen_at timestamptz NOT NULL
 );
-CREATE INDEX seen_at ON seen USING brin (seen_at);
+-- Not BRIN: once pruning has freed pages for new keys, its ranges would say nothing any more.
+CREATE INDEX seen_at ON seen (seen_at);
 
 -- The second guard: a frame that ChirpStack (skip_fcnt_check) gives a new deduplication id each time it is repeated. Key: SHA-256
 -- over (dev_eui, dev_addr, f_cnt, f_port, payload). Unique, so that two processes given a copy each cannot both take theirs for

@@ -46,10 +46,11 @@ WITH NO DATA;
 
 GRANT SELECT ON reading_hour, reading_day TO terroir_service;
 
--- Between the end of late frames (45 days) and an hour ago: an unbounded refresh after old raw data was dropped would
--- empty the rollups of what is gone.
-SELECT add_continuous_aggregate_policy('reading_hour', start_offset => interval '45 days', end_offset => interval '1 hour',
+-- Without a lower bound, so that long histories brought to this edition and frames adopted after months are rolled up too; only what
+-- changed is computed again. No raw data is dropped yet: whoever drops it sets the bound to its age first, or the rollups of
+-- what is gone are emptied.
+SELECT add_continuous_aggregate_policy('reading_hour', start_offset => NULL, end_offset => interval '1 hour',
                                        schedule_interval => interval '10 minutes');
 
-SELECT add_continuous_aggregate_policy('reading_day', start_offset => interval '46 days', end_offset => interval '1 day',
+SELECT add_continuous_aggregate_policy('reading_day', start_offset => NULL, end_offset => interval '1 day',
                                        schedule_interval => interval '1 hour');
