@@ -27,13 +27,14 @@ def certificates(folder: Path) -> Certificates:
         x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)]) for text in ("Terroir test authority", "localhost")
     )
     authority = (
-        _builder(root, root, authority_key.public_key())
+        _builder(root, root, authority_key.public_key(), authority_key)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(_SIGNS_CERTIFICATES, critical=True)
         .sign(authority_key, SHA256())
     )
     names = [x509.DNSName("localhost"), x509.IPAddress(IPv4Address("127.0.0.1"))]
     server = (
-        _builder(name, root, server_key.public_key())
+        _builder(name, root, server_key.public_key(), authority_key)
         .add_extension(x509.SubjectAlternativeName(names), critical=False)
         .sign(authority_key, SHA256())
     )
@@ -44,8 +45,25 @@ def certificates(folder: Path) -> Certificates:
     return made
 
 
-def _builder(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:
+# Python 3.13 and later insist on what RFC 5280 asks of an authority and of what it signs: key usage and both key identifiers.
+_SIGNS_CERTIFICATES = x509.KeyUsage(
+    digital_signature=False,
+    content_commitment=False,
+    key_encipherment=False,
+    data_encipherment=False,
+    key_agreement=False,
+    key_cert_sign=True,
+    crl_sign=True,
+    encipher_only=False,
+    decipher_only=False,
+)
+
+
+def _builder(
+    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey, authority: ec.EllipticCurvePrivateKey
+) -> x509.CertificateBuilder:
     now = datetime.now(UTC)
+    issued_by = x509.AuthorityKeyIdentifier.from_issuer_public_key(authority.public_key())
     return (
         x509.CertificateBuilder()
         .subject_name(subject)
@@ -54,4 +72,6 @@ def _builder(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicK
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - timedelta(hours=1))
         .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
+        .add_extension(issued_by, critical=False)
     )
