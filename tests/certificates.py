@@ -45,7 +45,7 @@ def certificates(folder: Path) -> Certificates:
     return made
 
 
-# Python 3.13 and later insist on what RFC 5280 asks of an authority and of what it signs: key usage and both key identifiers.
+# Python 3.13 and later insist on what RFC 5280 asks of an authority and what it signs: key usage, both key identifiers.
 _SIGNS_CERTIFICATES = x509.KeyUsage(
     digital_signature=False,
     content_commitment=False,
