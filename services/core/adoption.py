@@ -6,9 +6,9 @@ from uuid import UUID
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
-import decoders
 from services.core.clock import Clock
-from services.core.decoding import Decoding, TimedFrame, decode_frame
+from services.core.decoder_book import DecoderBook, TimedFrame
+from services.core.decoding import Decoding, decode_frames
 from services.core.domain import PENDING, Flag
 from services.core.settings import Settings
 from services.core.storage.inventory import devices, series_ids
@@ -27,19 +27,20 @@ class _Frame:
     timed: TimedFrame
 
 
-def adopt_pending(connection: Connection[TupleRow], clock: Clock, settings: Settings, limit: int) -> int:
+def adopt_pending(
+    connection: Connection[TupleRow], clock: Clock, settings: Settings, limit: int, book: DecoderBook
+) -> int:
     """Decode at most ``limit`` waiting frames and store what they say, in one transaction; returns how many.
 
     Call it until it returns 0. What is not finished stays as it was; two at once share the work. Raises psycopg.Error.
     """
     sql = load("adoption")
     with connection.transaction():
-        models = [decoder.model for decoder in decoders.all_decoders()]
-        waiting = connection.execute(sql["adoptable"], {"decoders": models, "frames": limit}).fetchall()
+        waiting = connection.execute(sql["adoptable"], {"decoders": book.ready(), "frames": limit}).fetchall()
         if not waiting:
             return 0
         frames = _frames(connection, [uplink for _, uplink in waiting])
-        decoded = _decoded(connection, frames, TimeRules.of(settings))
+        decoded = _decoded(connection, frames, book, TimeRules.of(settings))
         # A frame that retention has taken meanwhile waits for nothing; one whose device has just changed waits on.
         gone = {uplink for _, uplink in waiting} - {frame.id for frame in frames}
         settled = gone | {frame.id for frame, _ in decoded}
@@ -67,14 +68,22 @@ def _frames(connection: Connection[TupleRow], uplinks: list[int]) -> list[_Frame
         },
     )
     return [
-        _Frame(number, f_cnt, deduplication_id, TimedFrame(dev_eui, f_port, payload, received, measured, Flag(flags)))
-        for number, dev_eui, f_port, payload, received, measured, flags, f_cnt, deduplication_id in rows
+        _Frame(
+            number,
+            f_cnt,
+            deduplication_id,
+            TimedFrame(dev_eui, f_port, payload, received, measured, Flag(flags), object_json),
+        )
+        for number, dev_eui, f_port, payload, received, measured, flags, f_cnt, deduplication_id, object_json in rows
     ]
 
 
-def _decoded(connection: Connection[TupleRow], frames: list[_Frame], rules: TimeRules) -> list[tuple[_Frame, Decoding]]:
+def _decoded(
+    connection: Connection[TupleRow], frames: list[_Frame], book: DecoderBook, rules: TimeRules
+) -> list[tuple[_Frame, Decoding]]:
     known = devices(connection, {frame.timed.dev_eui for frame in frames})
-    decoded = [(frame, decode_frame(frame.timed, known.get(frame.timed.dev_eui), rules)) for frame in frames]
+    decodings = decode_frames([(frame.timed, known.get(frame.timed.dev_eui)) for frame in frames], book, rules)
+    decoded = zip(frames, decodings, strict=True)
     return [(frame, decoding) for frame, decoding in decoded if decoding.outcome not in PENDING]
 
 

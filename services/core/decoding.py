@@ -1,34 +1,31 @@
 """What a stored frame says, at the measuring points where its device was: the one road from bytes to values."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import StrEnum
 from math import isfinite
 from typing import NamedTuple
 
 import structlog
 
-import decoders
-from decoders import Decoded, DecodeError, Decoder, Frame, Value
+from decoders import Value
 from decoders.quantities import QUANTITIES
+from services.core.decoder_book import (
+    CRASHED,
+    Answer,
+    Asked,
+    DecoderBook,
+    Dropped,
+    Postponed,
+    Refused,
+    TimedFrame,
+    Understood,
+)
 from services.core.domain import Flag, Outcome, Uplink
 from services.core.times import TimeRules
 
-CRASHED = "decoder_crashed"
-"""Decode reason of a frame on which its decoder raised something it must not."""
-
 HISTORICAL = int(Flag.HISTORICAL)
 DEVICE_ERROR = int(Flag.DEVICE_ERROR)
-
-
-class Dropped(StrEnum):
-    """Why a value became no reading although its frame was understood."""
-
-    UNTIMELY = "untimely_value"
-    NOT_INSTALLED = "value_before_installation"
-    NOT_FINITE = "value_not_finite"
-    UNKNOWN_QUANTITY = "unknown_quantity"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,18 +50,6 @@ class Device:
             if installation.from_at <= moment and (installation.to_at is None or moment < installation.to_at):
                 return installation
         return None
-
-
-@dataclass(frozen=True, slots=True)
-class TimedFrame:
-    """A frame and the judged time it was measured at; ``flags`` are of that judgement."""
-
-    dev_eui: str
-    f_port: int
-    payload: bytes
-    received_at: datetime
-    measured_at: datetime
-    flags: Flag
 
 
 class SeriesKey(NamedTuple):
@@ -99,45 +84,85 @@ class Decoding:
     dropped: Mapping[Dropped, int] = field(default_factory=dict[Dropped, int])
 
 
-def decode_uplink(uplink: Uplink, device: Device | None, rules: TimeRules) -> Decoding:
-    """Decode an uplink just received; ``device`` is None when nobody declared it. Raises nothing."""
+def decode_uplinks(
+    uplinks: Sequence[tuple[Uplink, Device | None]], book: DecoderBook, rules: TimeRules
+) -> list[Decoding]:
+    """Decode uplinks just received, in their order; a device is None when nobody declared it. Raises nothing.
+
+    Together, because decoders that run outside this process are asked once for all of their frames.
+    """
+    decodings = [_undecodable(uplink) for uplink, _ in uplinks]
+    rest = [
+        (
+            TimedFrame(
+                uplink.dev_eui,
+                uplink.f_port,
+                uplink.payload,
+                uplink.received_at,
+                uplink.measured_at,
+                uplink.flags,
+                uplink.object_json,
+            ),
+            device,
+        )
+        for (uplink, device), decoding in zip(uplinks, decodings, strict=True)
+        if decoding is None
+    ]
+    decoded = iter(decode_frames(rest, book, rules))
+    return [next(decoded) if decoding is None else decoding for decoding in decodings]
+
+
+def _undecodable(uplink: Uplink) -> Decoding | None:
     if uplink.encrypted:
         return Decoding(Outcome.ENCRYPTED)
-    if not uplink.timely:
-        return Decoding(Outcome.UNTIMELY)
-    frame = TimedFrame(
-        uplink.dev_eui, uplink.f_port, uplink.payload, uplink.received_at, uplink.measured_at, uplink.flags
-    )
-    return decode_frame(frame, device, rules)
+    return None if uplink.timely else Decoding(Outcome.UNTIMELY)
 
 
-def decode_frame(frame: TimedFrame, device: Device | None, rules: TimeRules) -> Decoding:
-    """Decode a frame of a credible time. As ``decode_uplink``."""
-    if device is None:
-        return Decoding(Outcome.UNKNOWN_DEVICE)
-    installation = device.at(frame.measured_at)
-    if installation is None:
-        return Decoding(Outcome.NOT_INSTALLED)
-    decoder = decoders.get(device.decoder) if device.decoder else None
-    if decoder is None:
-        return Decoding(Outcome.NO_DECODER)
-    version = f"{decoder.model}@{decoder.version}"
-    try:
-        return _placed(_decoded(decoder, frame).values, frame, device, installation, version, rules)
-    except DecodeError as error:
-        return Decoding(Outcome.REFUSED, decoder=version, reason=error.reason.value)
-    except Exception:  # noqa: BLE001  whatever a decoder does wrong must cost its own frames only
-        structlog.get_logger().exception("decoder_crashed", decoder=version, dev_eui=frame.dev_eui)
-        return Decoding(Outcome.REFUSED, decoder=version, reason=CRASHED)
+def decode_frames(
+    frames: Sequence[tuple[TimedFrame, Device | None]], book: DecoderBook, rules: TimeRules
+) -> list[Decoding]:
+    """Decode frames of credible times. As ``decode_uplinks``."""
+    asked: list[Asked] = []
+    placed: list[Decoding | tuple[Device, Installation, Asked]] = []
+    for frame, device in frames:
+        installation = device.at(frame.measured_at) if device else None
+        entry = book.find(device.decoder) if device else None
+        if device is None:
+            placed.append(Decoding(Outcome.UNKNOWN_DEVICE))
+        elif installation is None:
+            placed.append(Decoding(Outcome.NOT_INSTALLED))
+        elif entry is None:
+            placed.append(Decoding(Outcome.NO_DECODER))
+        else:
+            asked.append(Asked(entry, frame))
+            placed.append((device, installation, asked[-1]))
+    answers = iter(book.decode(asked))
+    return [place if isinstance(place, Decoding) else _concluded(next(answers), *place, rules) for place in placed]
 
 
-def _decoded(decoder: Decoder, frame: TimedFrame) -> Decoded:
-    # What completes a time within a frame is when the network heard it, not when a backlog reached us.
-    return decoder.decode(Frame(frame.f_port, frame.payload, frame.measured_at))
+def decode_frame(frame: TimedFrame, device: Device | None, book: DecoderBook, rules: TimeRules) -> Decoding:
+    """Decode one frame of a credible time. As ``decode_uplinks``."""
+    return decode_frames([(frame, device)], book, rules)[0]
+
+
+def _concluded(answer: Answer, device: Device, installation: Installation, asked: Asked, rules: TimeRules) -> Decoding:
+    version = asked.entry.label
+    match answer:
+        case Refused(reason):
+            return Decoding(Outcome.REFUSED, decoder=version, reason=reason)
+        case Postponed(reason):
+            return Decoding(Outcome.POSTPONED, decoder=version, reason=reason)
+        case Understood(decoded, dropped):
+            try:
+                return _placed(decoded.values, dropped, asked.frame, device, installation, version, rules)
+            except Exception:  # noqa: BLE001  values that keep no contract must cost their own frame only
+                structlog.get_logger().exception("decoder_crashed", decoder=version, dev_eui=asked.frame.dev_eui)
+                return Decoding(Outcome.REFUSED, decoder=version, reason=CRASHED)
 
 
 def _placed(
     values: tuple[Value, ...],
+    unusable: Mapping[Dropped, int],
     frame: TimedFrame,
     device: Device,
     installation: Installation,
@@ -146,7 +171,7 @@ def _placed(
 ) -> Decoding:
     own_flags = int(frame.flags)
     placed: list[PlacedValue] = []
-    dropped: dict[Dropped, int] = {}
+    dropped = dict(unusable)
     for value in values:
         at, flags, place = frame.measured_at, own_flags, installation
         reason = None

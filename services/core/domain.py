@@ -36,13 +36,14 @@ class Outcome(StrEnum):
     UNKNOWN_DEVICE = "unknown_device"
     NOT_INSTALLED = "not_installed"
     NO_DECODER = "no_decoder"
+    POSTPONED = "postponed"
     REFUSED = "refused"
     ENCRYPTED = "encrypted"
     UNTIMELY = "untimely"
 
 
-PENDING = frozenset({Outcome.UNKNOWN_DEVICE, Outcome.NOT_INSTALLED, Outcome.NO_DECODER})
-"""Outcomes that a later declaration, installation or decoder mends."""
+PENDING = frozenset({Outcome.UNKNOWN_DEVICE, Outcome.NOT_INSTALLED, Outcome.NO_DECODER, Outcome.POSTPONED})
+"""Outcomes that a later declaration, installation or decoder mends, or a codec that works again."""
 
 
 @dataclass(frozen=True, slots=True)

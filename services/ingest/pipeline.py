@@ -10,8 +10,9 @@ from time import perf_counter
 import structlog
 
 from services.core.clock import Clock
-from services.core.decoding import Device, decode_uplink
-from services.core.domain import DeviceEvent, Outcome, Rejected, Uplink
+from services.core.decoder_book import DecoderBook
+from services.core.decoding import Device, decode_uplinks
+from services.core.domain import DeviceEvent, Rejected, Uplink
 from services.core.settings import Settings
 from services.core.storage.errors import StoreRefused, StoreUnavailable
 from services.core.storage.writer import write_batch
@@ -69,7 +70,7 @@ class Pipeline:
         with self._store.reached() as connection:
             inventory = self._store.inventory
             devices = inventory.devices(connection, {uplink.dev_eui for _, uplink in uplinks})
-            frames = [self._decode(message, uplink, devices[uplink.dev_eui]) for message, uplink in uplinks]
+            frames = self._decode([(message, uplink, devices[uplink.dev_eui]) for message, uplink in uplinks])
             series = inventory.series(connection, (value.series for frame in frames for value in frame.decoding.values))
             heard = {copy.gateway: uplink.received_at for _, uplink in uplinks for copy in uplink.receptions}
             gateways = inventory.gateways(connection, heard)
@@ -80,12 +81,22 @@ class Pipeline:
         self._metrics.store_seconds.observe(perf_counter() - start)
         count_batch(self._metrics, [item.parsed for item in items], frames, written, self._clock())
 
-    def _decode(self, message: Message, uplink: Uplink, device: Device | None) -> FrameRow:
-        decoding = decode_uplink(uplink, device, self._rules)
-        if decoding.outcome in {Outcome.UNKNOWN_DEVICE, Outcome.NO_DECODER}:
-            decoded_by_lns = object_json(message.body, self._parser.encoding(message.body))
-            uplink = replace(uplink, object_json=decoded_by_lns)
-        return FrameRow(self._store.ids.next(uplink.received_at), uplink, decoding)
+    def _decode(self, received: Sequence[tuple[Message, Uplink, Device | None]]) -> list[FrameRow]:
+        book = DecoderBook()
+        wanting = [
+            (replace(uplink, object_json=self._object(message)), device)
+            if device is None or book.wants_object(device.decoder)
+            else (uplink, device)
+            for message, uplink, device in received
+        ]
+        decodings = decode_uplinks(wanting, book, self._rules)
+        return [
+            FrameRow(self._store.ids.next(uplink.received_at), uplink, decoding)
+            for (uplink, _), decoding in zip(wanting, decodings, strict=True)
+        ]
+
+    def _object(self, message: Message) -> str | None:
+        return object_json(message.body, self._parser.encoding(message.body))
 
 
 def _split(items: list[_Item], refusal: StoreRefused) -> Iterator[list[_Item]]:

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from services.core.adoption import adopt_pending
+from services.core.decoder_book import DecoderBook
 from services.worker.job import Context, Job, Progress
 
 FRAMES = 500
@@ -11,7 +12,7 @@ FRAMES = 500
 
 def step(context: Context) -> Progress:
     """Adopt the next waiting frames, if there are any."""
-    adopted = adopt_pending(context.connection, context.clock, context.settings, FRAMES)
+    adopted = adopt_pending(context.connection, context.clock, context.settings, FRAMES, DecoderBook())
     return Progress.MORE if adopted else Progress.IDLE
 
 

@@ -7,6 +7,7 @@ from uuid import UUID
 import pytest
 
 from services.core.adoption import adopt_pending
+from services.core.decoder_book import DecoderBook
 from services.core.domain import Flag
 from services.core.storage.connect import connect
 
@@ -17,7 +18,7 @@ OTHER = "24e124707c000002"
 
 def adopt(territory, limit: int = 1000) -> int:
     with connect(territory.url, role="terroir_service", autocommit=True) as connection:
-        return adopt_pending(connection, lambda: territory.now[0], territory.settings, limit)
+        return adopt_pending(connection, lambda: territory.now[0], territory.settings, limit, DecoderBook())
 
 
 def test_a_declared_device_gets_its_past(territory, am300_temperature):

@@ -9,6 +9,7 @@ import psycopg
 import pytest
 
 from services.core.adoption import adopt_pending
+from services.core.decoder_book import DecoderBook
 from services.core.domain import Flag
 from services.core.storage.connect import connect
 from services.core.storage.errors import StoreUnavailable
@@ -54,7 +55,7 @@ def adopt(territory) -> None:
     with connect(territory.url, role="terroir_service", autocommit=True) as connection:
         while True:
             try:
-                if not adopt_pending(connection, lambda: NOW, territory.settings, 25):
+                if not adopt_pending(connection, lambda: NOW, territory.settings, 25, DecoderBook()):
                     return
             except (StoreUnavailable, psycopg.OperationalError):
                 continue  # as the worker does: a deadlock is no fault of the data

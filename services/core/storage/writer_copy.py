@@ -20,9 +20,6 @@ _EVENT = ("timestamptz", "timestamptz", "text", "text", "uuid", "text", "bytea",
 _QUARANTINE = ("timestamptz", "uuid", "text", "text", "text", "text", "bytea")
 _PENDING = ("text", "int8", "timestamptz", "text")
 
-# Kept where the LNS's decoding is all there is to show.
-_WITH_OBJECT = frozenset({Outcome.UNKNOWN_DEVICE, Outcome.NO_DECODER})
-
 
 def copy_frames(connection: Connection[TupleRow], frames: Iterable[FrameRow]) -> None:
     """Table ``uplink``."""
@@ -81,7 +78,7 @@ def best(receptions: tuple[Reception, ...]) -> Reception | None:
 def _uplink_row(frame: FrameRow) -> tuple[object, ...]:
     uplink, decoding = frame.uplink, frame.decoding
     heard = best(uplink.receptions)
-    has_object = uplink.object_json is not None and frame.outcome in _WITH_OBJECT
+    has_object = uplink.object_json is not None and frame.outcome is not Outcome.REPEAT
     return (
         uplink.received_at,
         frame.id,

@@ -19,7 +19,8 @@ FOR UPDATE OF p SKIP LOCKED;
 
 -- name: frames
 -- Stored frames by id; from_at and to_at bound the time that is in the id.
-SELECT u.id, u.dev_eui, u.f_port, u.payload, u.received_at, u.measured_at, u.flags, u.f_cnt, u.deduplication_id
+SELECT u.id, u.dev_eui, u.f_port, u.payload, u.received_at, u.measured_at, u.flags, u.f_cnt, u.deduplication_id,
+    u.object::text
 FROM unnest(%(id)b::bigint[], %(from_at)b::timestamptz[], %(to_at)b::timestamptz[]) AS w (id, from_at, to_at)
 JOIN uplink u ON u.received_at >= w.from_at AND u.received_at < w.to_at AND u.id = w.id
 WHERE u.received_at >= %(first)b::timestamptz AND u.received_at < %(last)b::timestamptz
