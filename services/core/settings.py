@@ -88,6 +88,9 @@ class Settings(BaseSettings):
         max_length=64,
         description="Stable name of this ingest process; the broker keeps its queue under it.",
     )
+    mqtt_client: Literal["fast", "paho"] = Field(
+        default="fast", description="What speaks MQTT: our own client, or paho-mqtt; both keep the same promises."
+    )
     mqtt_session_expiry: Duration = Field(
         default=timedelta(days=7), description="How long the broker keeps our queue while ingest is away."
     )

@@ -2,7 +2,7 @@
 
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from time import monotonic
 
 from services.ingest.source import Message, SourceError
@@ -12,20 +12,25 @@ IDLE = 1.0
 
 
 class Inbox:
-    """A queue in order of arrival. What bounds it is the protocol: a broker sends no more than it was allowed to."""
+    """A queue in order of arrival. How many wait is bounded by the protocol: a broker sends no more than it may.
+
+    ``size`` is how many bytes of bodies wait, for a source that can stop reading.
+    """
 
     def __init__(self) -> None:
         self._messages: deque[Message] = deque()
         self._changed = threading.Condition()
         self._wanted = 1
         self._failure: str | None = None
+        self.size = 0
 
     def __len__(self) -> int:
         return len(self._messages)
 
-    def put(self, message: Message) -> None:
+    def put(self, messages: Sequence[Message]) -> None:
         with self._changed:
-            self._messages.append(message)
+            self._messages.extend(messages)
+            self.size += sum([len(message.body) for message in messages])
             if len(self._messages) >= self._wanted:
                 self._changed.notify()
 
@@ -41,6 +46,7 @@ class Inbox:
             kept = [message for message in self._messages if not unwanted(message)]
             dropped = len(self._messages) - len(kept)
             self._messages = deque(kept)
+            self.size = sum(len(message.body) for message in kept)
             return dropped
 
     def take(self, most: int, seconds: float) -> list[Message]:
@@ -51,7 +57,9 @@ class Inbox:
                 self._wait(most, seconds)
             elif self._failure is not None:
                 raise SourceError(self._failure)
-            return [self._messages.popleft() for _ in range(min(most, len(self._messages)))]
+            taken = [self._messages.popleft() for _ in range(min(most, len(self._messages)))]
+            self.size -= sum([len(message.body) for message in taken])
+            return taken
 
     def _wait(self, wanted: int, seconds: float) -> None:
         self._wanted = wanted

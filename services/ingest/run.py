@@ -17,7 +17,8 @@ from services.core.storage.migrate import check
 from services.core.times import TimeRules
 from services.ingest.chirpstack_topic import TopicFilter
 from services.ingest.metrics import Metrics
-from services.ingest.mqtt import MqttSource
+from services.ingest.mqtt.session import Filters, Session
+from services.ingest.mqtt.source import mqtt_source
 from services.ingest.parsing import Parser
 from services.ingest.pipeline import Pipeline
 from services.ingest.source import Source, SourceError
@@ -42,7 +43,8 @@ def run(settings: Settings, clock: Clock, stop: threading.Event) -> None:
     """
     metrics = Metrics()
     topics = TopicFilter(settings.mqtt_topic)
-    source = MqttSource(settings, topics.subscription, clock, metrics)
+    session = Session(settings, Filters(topics.subscription), clock, metrics)
+    source = mqtt_source(session, settings)
     with _served(settings, metrics) as serving:
         if not _schema_checked(settings, _Patience(stop)):
             return

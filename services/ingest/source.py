@@ -1,13 +1,13 @@
 """Where messages come from, whatever carries them: the pipeline knows this much and no more."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True)
-class Message:
+
+class Message(Struct, frozen=True, gc=False):
     """One delivery. ``received_at`` is our clock. ``epoch`` and ``token`` are the source's own, for acknowledging."""
 
     topic: str

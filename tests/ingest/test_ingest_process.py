@@ -53,9 +53,14 @@ class Ingest:
             "mqtt_receive_maximum": 300,
             **settings,
         }
-        self._environment = {f"TERROIR_{name.upper()}": str(value) for name, value in values.items()}
+        self._environment: dict[str, str] = {}
+        self.change(**values)
         self._log = log
         self.process: subprocess.Popen[bytes] | None = None
+
+    def change(self, **settings: object) -> None:
+        """For the next start."""
+        self._environment |= {f"TERROIR_{name.upper()}": str(value) for name, value in settings.items()}
 
     def start(self) -> None:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("TERROIR_")}
@@ -206,15 +211,17 @@ class Load:
 
 
 def test_killed_again_and_again(database, mosquitto, publisher, tmp_path):
+    """Also by turns with one client and the other: the session they serve is the same."""
     declare_all(database)
     dice = random.Random(4)
-    ingest = Ingest(database, mosquitto.url, tmp_path / "ingest.log")
+    ingest = Ingest(database, mosquitto.url, tmp_path / "ingest.log", mqtt_client="fast")
     with ingesting(ingest):
         with Load(publisher) as load:
-            for _ in range(4):
+            for client in ("paho", "fast", "paho", "fast"):
                 load.until(load.sent + dice.randrange(100, 300))
                 ingest.kill()
                 load.until(load.sent + 40)
+                ingest.change(mqtt_client=client)
                 ingest.start()
                 eventually(ingest.connected)
         eventually(lambda: stored(database) == load.sent)
@@ -222,10 +229,15 @@ def test_killed_again_and_again(database, mosquitto, publisher, tmp_path):
     assert_exactly(database, load.sent)
 
 
-def test_killed_while_a_batch_is_open(embedded_database, mosquitto, publish, tmp_path):
+@pytest.fixture(params=["fast", "paho"])
+def client(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
+def test_killed_while_a_batch_is_open(embedded_database, mosquitto, publish, tmp_path, client):
     """The broker must hear of a batch only after its commit: here the store is held up in the middle of one."""
     declare_all(embedded_database)
-    ingest = Ingest(embedded_database, mosquitto.url, tmp_path / "ingest.log")
+    ingest = Ingest(embedded_database, mosquitto.url, tmp_path / "ingest.log", mqtt_client=client)
     with ingesting(ingest):
         for turn, table in enumerate(("seen", "uplink", "reading", "device_state")):
             with psycopg.connect(embedded_database) as holding:
@@ -265,9 +277,9 @@ def test_a_stop_finishes_the_open_batch(embedded_database, mosquitto, publisher,
     assert_exactly(embedded_database, load.sent)
 
 
-def test_a_broker_restarted_under_load(embedded_database, mosquitto, publisher, tmp_path):
+def test_a_broker_restarted_under_load(embedded_database, mosquitto, publisher, tmp_path, client):
     declare_all(embedded_database)
-    ingest = Ingest(embedded_database, mosquitto.url, tmp_path / "ingest.log")
+    ingest = Ingest(embedded_database, mosquitto.url, tmp_path / "ingest.log", mqtt_client=client)
     with ingesting(ingest):
         with Load(publisher) as load:
             for _ in range(2):

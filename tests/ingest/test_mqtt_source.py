@@ -1,67 +1,31 @@
-"""The MQTT source on a real Mosquitto: nothing is given up before it is acknowledged, nothing wrong is acknowledged."""
+"""Both MQTT sources on a real Mosquitto: nothing is given up before it is acknowledged, nothing wrong is acknowledged.
+
+One contract, two clients: every test here runs on each.
+"""
 
 import shutil
 import socket
 import ssl
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from services.core.clock import system_clock
 from services.core.settings import SettingError, Settings
-from services.ingest import mqtt, publisher_watch
-from services.ingest.metrics import Metrics
-from services.ingest.mqtt import MqttSource
+from services.ingest import publisher_watch
+from services.ingest.mqtt import session as mqtt_session
 from services.ingest.source import Message, SourceError
 from tests.certificates import certificates
-
-FILTER = "application/+/device/+/event/+"
-TOPIC = "application/a/device/70b3d57ed0061234/event/up"
+from tests.ingest.sources import FILTER, TOPIC, Running, bodies, eventually, running
 
 
-class Running:
-    """A source and its metrics; ``until`` takes messages until there are as many."""
-
-    def __init__(self, url: str, subscription: str = FILTER, **values: object) -> None:
-        settings = Settings(mqtt_url=url, **{"mqtt_client_id": "terroir-ingest-0", **values})
-        self.metrics = Metrics()
-        self.source = MqttSource(settings, subscription, system_clock, self.metrics)
-
-    def connected(self) -> bool:
-        return self.metrics.connected._value.get() == 1
-
-    def until(self, count: int, seconds: float = 30) -> list[Message]:
-        found: list[Message] = []
-        deadline = time.monotonic() + seconds
-        while len(found) < count and time.monotonic() < deadline:
-            found += self.source.take(1000, 0.05)
-        return found
-
-
-@contextmanager
-def running(url: str, subscription: str = FILTER, **values: object) -> Iterator[Running]:
-    found = Running(url, subscription, **values)
-    found.source.start()
-    try:
-        yield found
-    finally:
-        found.source.stop()
-
-
-def eventually(condition: Callable[[], bool], seconds: float = 30) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.02)
-
-
-def bodies(messages: list[Message]) -> list[bytes]:
-    return [message.body for message in messages]
+@pytest.fixture(params=["fast", "paho"], autouse=True)
+def client(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setenv("TERROIR_MQTT_CLIENT", request.param)
+    return request.param
 
 
 def test_what_is_acknowledged_does_not_come_again_and_what_is_not_does(mosquitto, publish):
@@ -167,7 +131,7 @@ def test_quality_0_cannot_fill_the_memory(mosquitto, publish, monkeypatch):
 
 def test_copies_that_come_again_cannot_either(mosquitto, publish, monkeypatch):
     """A broker that comes and goes while the store is away: what waits is bounded, and still all there."""
-    monkeypatch.setattr(mqtt, "COPIES_KEPT", 1)
+    monkeypatch.setattr(mqtt_session, "COPIES_KEPT", 1)
     with running(mosquitto.url, mqtt_receive_maximum=5) as found:
         eventually(found.connected)
         publish(mosquitto, [(TOPIC, b"%d" % n) for n in range(5)])
@@ -205,7 +169,7 @@ def test_a_process_that_is_busy_does_not_take_its_session_back(mosquitto, publis
     with running(mosquitto.url) as first:
         eventually(first.connected)
         publish(mosquitto, [(TOPIC, b"held")])
-        eventually(lambda: len(first.source._inbox) == 1)
+        eventually(lambda: len(first.session.inbox) == 1)
         with running(mosquitto.url) as second:
             eventually(second.connected)
             eventually(lambda: not first.source._thread.is_alive())
@@ -247,7 +211,7 @@ def test_a_dead_network_thread_is_noticed(mosquitto, publish, monkeypatch):
     """Whatever ends it: the process must not stay alive, holding the session and receiving nothing."""
     monkeypatch.setattr(threading, "excepthook", lambda _: None)
     found = Running(mosquitto.url)
-    found.source._client.on_message = lambda *_: 1 / 0
+    monkeypatch.setattr(found.session, "received", lambda _: 1 / 0)
     found.source.start()
     try:
         eventually(found.connected)
