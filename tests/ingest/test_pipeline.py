@@ -1,13 +1,13 @@
 """Messages in, rows out: on a real database of each grade."""
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from decoders.quantities import QUANTITIES
 from services.core.domain import Flag
