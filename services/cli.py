@@ -8,6 +8,7 @@ from services.commands.devices import devices
 from services.commands.keys import keys
 from services.commands.processes import api, ingest, worker
 from services.commands.quarantine import quarantine
+from services.commands.replay import replay
 from services.commands.simulation import simulate, verify
 from services.commands.status import status
 from services.commands.store import migrate
@@ -24,6 +25,7 @@ COMMANDS: tuple[click.Command, ...] = (
     decoders,
     decode,
     quarantine,
+    replay,
     devices,
     keys,
 )

@@ -1,7 +1,7 @@
 """`terroir simulate` and `terroir verify`: send what is known, then ask whether it arrived."""
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import quote, urlsplit
@@ -9,6 +9,7 @@ from urllib.parse import quote, urlsplit
 import click
 
 from services.commands.failure import Failure, told
+from services.commands.moments import MOMENT, in_utc
 from services.commands.stopping import stopped_by_signals
 from services.commands.store import database_url, reaching, read_settings
 from services.commands.tables import Bar
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
     from services.core.settings import Settings
     from simulator.options import Progress, Speed
 
-_MOMENT = click.DateTime(["%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M%z", "%Y-%m-%d"])
-
 
 @click.command(
     short_help="Send what a territory's devices would.",
@@ -26,7 +25,7 @@ _MOMENT = click.DateTime(["%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M%z", "%Y-%m-%d"]
 )
 @click.argument("scenario")
 @click.option("--manifest", type=click.Path(path_type=Path), help="SQLite file that keeps what is sent; continued.")
-@click.option("--since", metavar="TIME", type=_MOMENT, help="Where history begins (UTC unless an offset is given).")
+@click.option("--since", metavar="TIME", type=MOMENT, help="Where history begins (UTC unless an offset is given).")
 @click.option(
     "--for", "seconds", metavar="SECONDS", type=click.FloatRange(0, min_open=True), help="How long, in seconds."
 )
@@ -82,7 +81,7 @@ def simulate(
                 mqtt_url=None if file is not None else broker_url(read_settings()),
                 file=file,
                 territory=territory,
-                since=since if since is None or since.tzinfo else since.replace(tzinfo=UTC),
+                since=in_utc(since),
                 duration=None if seconds is None else timedelta(seconds=seconds),
                 speed=parse_speed(speed),
                 seed=seed,

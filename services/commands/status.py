@@ -24,7 +24,8 @@ def status() -> None:
     """Show the effective settings, the database, the broker and how fresh the data is.
 
     Passwords are left out. Exit status 1 when something is unwell: the database or the broker cannot be reached, the
-    schema is older than this release, nothing came for an hour, or a consumer of changes is five minutes behind.
+    schema is older than this release, nothing came for an hour, a consumer of changes is five minutes behind, ingest
+    has halted rather than fill the quarantine, the quarantine has grown large, or a decoder crashes.
     """
     settings = read_settings()
     click.echo("Settings")
@@ -63,6 +64,7 @@ def without_password(url: str) -> str:
 
 
 def _database(settings: "Settings", unwell: list[str]) -> None:
+    from services.commands.troubles import show_troubles
     from services.core.clock import system_clock
     from services.core.storage.changes import lag
     from services.core.storage.connect import connect
@@ -79,14 +81,15 @@ def _database(settings: "Settings", unwell: list[str]) -> None:
             click.echo(f"            {server.hint}")
         check(url)
         click.echo("  schema: up to date")
+        now = system_clock()
         with connect(url, role="terroir_service") as connection:
+            show_troubles(connection, now, unwell)
             cursor = connection.execute(load("console")["counts"])
             names = [column.name for column in cursor.description or ()]
             counts = cursor.fetchone() or ()
             newest = connection.execute(load("console")["last_change"]).fetchone()
             lags = lag(connection)
     click.echo("  holds: " + ", ".join(f"{n} {name.replace('_', ' ')}" for n, name in zip(counts, names, strict=True)))
-    now = system_clock()
     _freshness(newest[0] if newest else None, now, unwell)
     for consumer in lags:
         behind = timedelta(0) if consumer.oldest is None else now - consumer.oldest

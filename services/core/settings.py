@@ -122,6 +122,23 @@ class Settings(BaseSettings):
         default=timedelta(minutes=2),
         description="Within this, an equal frame under another id is a repetition.",
     )
+    quarantine_share: float = Field(
+        default=0.5,
+        gt=0,
+        le=1,
+        description="Ingest stops, acknowledging nothing, rather than quarantine the frames of more than this share of"
+        " the declared devices it heard last; 1: never.",
+    )
+    quarantine_retention: Duration = Field(
+        default=timedelta(days=400),
+        gt=timedelta(0),
+        description="How long messages stay in quarantine, and frames wait for their device to be declared.",
+    )
+    resolved_retention: Duration = Field(
+        default=timedelta(days=30),
+        gt=timedelta(0),
+        description="How long messages stay listed in quarantine after a replay has mended them.",
+    )
     seen_retention: Duration = Field(
         default=timedelta(days=60),
         description="How long idempotency keys are kept; longer than any queue or late frame.",

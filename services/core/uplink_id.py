@@ -21,6 +21,11 @@ def received_between(uplink_id: int) -> tuple[datetime, datetime]:
     return start, start + _MILLISECOND
 
 
+def first_at(received_at: datetime) -> int:
+    """The least id that an uplink received at or after ``received_at`` (to the millisecond) can have."""
+    return max(0, (received_at - EPOCH) // _MILLISECOND) << _TIME_SHIFT
+
+
 class UplinkIds:
     """Gives ids to the uplinks of one process. ``next_writer`` asks the database for a writer number."""
 

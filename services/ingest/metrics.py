@@ -38,6 +38,7 @@ class Metrics:
         self.network_lag = self._histogram(
             "network_to_commit_seconds", "From the network's time of a frame to the commit that holds it.", SECONDS
         )
+        self.halted = self._gauge("halted", "1 while too much of the traffic would be quarantined: nothing is stored.")
         self.connected = self._gauge("connected", "1 while connected to the broker and subscribed.")
         self.waiting = self._gauge("waiting_messages", "Messages received that wait for the next batch.")
         self.sessions_lost = self._counter("sessions_lost", "Reconnects at which the broker had forgotten our queue.")

@@ -19,6 +19,9 @@ Encoding = Literal["json", "protobuf"]
 BODY_LIMIT = 1 << 20
 """Bytes. ChirpStack's largest events, with the decoding of a file in ``object``, stay below a tenth of it."""
 
+CRASHES_PER_STORY = 1000
+"""Of so many crashes of a parser one is told with its traceback; all of them are counted."""
+
 EVENTS = frozenset({"join", "ack", "txack", "log", "status", "location"})
 
 _log = structlog.get_logger(__name__)
@@ -31,6 +34,7 @@ class Parser:
         self._topics = topics
         self._encoding: Literal["auto", "json", "protobuf"] = encoding
         self._rules = rules
+        self._crashes = 0
 
     def parse(self, message: Message) -> Parsed:
         try:
@@ -38,7 +42,10 @@ class Parser:
         except RejectionError as refusal:
             return rejected(message, refusal.reason, refusal.detail)
         except Exception as error:  # noqa: BLE001  an error of ours must cost this message only, not stop the traffic
-            _log.exception("a parser crashed", topic=message.topic)
+            # A release that crashes on everything must not fill the log with the same story.
+            if self._crashes % CRASHES_PER_STORY == 0:
+                _log.exception("parser_crashed", topic=message.topic, crashes_before=self._crashes)
+            self._crashes += 1
             return rejected(message, Reason.PARSER_CRASHED, repr(error))
 
     def encoding(self, body: bytes) -> Encoding:

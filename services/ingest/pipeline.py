@@ -4,24 +4,24 @@ Every message ends as stored, duplicate, or quarantined with a reason; or its ba
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from time import perf_counter
 
 import structlog
 
 from services.core.clock import Clock
 from services.core.decoder_book import DecoderBook
-from services.core.decoding import Device, decode_uplinks
 from services.core.domain import DeviceEvent, Rejected, Uplink
 from services.core.settings import Settings
 from services.core.storage.errors import StoreRefused, StoreUnavailable
 from services.core.storage.writer import write_batch
-from services.core.storage.writer_types import Batch, FrameRow
+from services.core.storage.writer_types import Batch
 from services.core.times import TimeRules
-from services.ingest.chirpstack_object import object_json
+from services.ingest.frame_rows import frame_rows
 from services.ingest.metrics import Metrics
 from services.ingest.parsing import Parsed, Parser, rejected
 from services.ingest.rejection import Reason
+from services.ingest.share_limit import ShareLimit
 from services.ingest.source import Message
 from services.ingest.store import Store
 from services.ingest.tally import count_batch
@@ -37,6 +37,7 @@ class _Item:
 
 class Pipeline:
     def __init__(self, parser: Parser, store: Store, settings: Settings, clock: Clock, metrics: Metrics) -> None:
+        self.limit = ShareLimit(settings)
         self._parser = parser
         self._store = store
         self._rules = TimeRules.of(settings)
@@ -47,7 +48,8 @@ class Pipeline:
     def process(self, messages: Sequence[Message], wait: Callable[[], bool]) -> bool:
         """Store the messages; True when every one has its outcome, and may be acknowledged.
 
-        ``wait`` pauses before the store is tried again, and returns False to give up.
+        ``wait`` pauses before the store is tried again, and returns False to give up. Raises QuarantineHalt, and may be
+        called again with the same messages after that.
         """
         waiting = [[_Item(message, self._parser.parse(message)) for message in messages]]
         while waiting:
@@ -70,7 +72,9 @@ class Pipeline:
         with self._store.reached() as connection:
             inventory = self._store.inventory
             devices = inventory.devices(connection, {uplink.dev_eui for _, uplink in uplinks})
-            frames = self._decode([(message, uplink, devices[uplink.dev_eui]) for message, uplink in uplinks])
+            self.limit.judge(connection, inventory, [item.parsed for item in items])
+            received = [(message, uplink, devices[uplink.dev_eui]) for message, uplink in uplinks]
+            frames = frame_rows(received, self._parser, DecoderBook(), self._store.ids, self._rules)
             series = inventory.series(connection, (value.series for frame in frames for value in frame.decoding.values))
             heard = {copy.gateway: uplink.received_at for _, uplink in uplinks for copy in uplink.receptions}
             gateways = inventory.gateways(connection, heard)
@@ -80,23 +84,6 @@ class Pipeline:
             written = write_batch(connection, batch, written_at=self._clock(), repeat_window=self._repeat_window)
         self._metrics.store_seconds.observe(perf_counter() - start)
         count_batch(self._metrics, [item.parsed for item in items], frames, written, self._clock())
-
-    def _decode(self, received: Sequence[tuple[Message, Uplink, Device | None]]) -> list[FrameRow]:
-        book = DecoderBook()
-        wanting = [
-            (replace(uplink, object_json=self._object(message)), device)
-            if device is None or book.wants_object(device.decoder)
-            else (uplink, device)
-            for message, uplink, device in received
-        ]
-        decodings = decode_uplinks(wanting, book, self._rules)
-        return [
-            FrameRow(self._store.ids.next(uplink.received_at), uplink, decoding)
-            for (uplink, _), decoding in zip(wanting, decodings, strict=True)
-        ]
-
-    def _object(self, message: Message) -> str | None:
-        return object_json(message.body, self._parser.encoding(message.body))
 
 
 def _split(items: list[_Item], refusal: StoreRefused) -> Iterator[list[_Item]]:

@@ -16,6 +16,7 @@ from services.core.storage.errors import StoreUnavailable
 from services.core.storage.migrate import check
 from services.core.times import TimeRules
 from services.ingest.chirpstack_topic import TopicFilter
+from services.ingest.halt import Holding
 from services.ingest.metrics import Metrics
 from services.ingest.mqtt.session import Filters, Session
 from services.ingest.mqtt.source import mqtt_source
@@ -55,7 +56,7 @@ def run(settings: Settings, clock: Clock, stop: threading.Event) -> None:
         source.start()
         _log.info("ingest_started", filter=topics.subscription, client_id=settings.mqtt_client_id)
         try:
-            _work(source, pipeline, store, settings, clock, stop, serving)
+            _work(source, pipeline, store, settings, clock, stop, serving, metrics)
         finally:
             source.stop()
             store.close()
@@ -70,14 +71,16 @@ def _work(
     clock: Clock,
     stop: threading.Event,
     serving: Callable[[], bool],
+    metrics: Metrics,
 ) -> None:
+    holding = Holding(pipeline, store, settings, clock, metrics, stop)
     while not stop.is_set():
         if not serving():
             raise SourceError("the thread that serves /metrics has ended")
         messages = source.take(settings.batch_messages, settings.batch_wait.total_seconds())
         if not messages:
             continue
-        if not pipeline.process(messages, _Patience(stop).wait):
+        if not holding.process(messages, _Patience(stop).wait):
             _log.warning("batch_given_up", messages=len(messages), what="not acknowledged: the broker sends it again")
             return
         source.acknowledge(messages)

@@ -24,6 +24,8 @@ CONTRACT = {
     "decode",
     "quarantine list",
     "quarantine show",
+    "quarantine accept",
+    "replay",
     "devices import",
     "devices export",
     "keys create",

@@ -150,3 +150,115 @@ def test_the_api_describes_itself_without_a_database(terroir: Terroir) -> None:
     description = json.loads(terroir("api", "openapi").output)
     assert description["openapi"].startswith("3.1")
     assert "/v1/points" in description["paths"]
+
+
+def fill_quarantine(url: str) -> None:
+    """Messages 1 to 30, one an hour, of two devices in turn; every third is out of range."""
+    with psycopg.connect(url) as connection:
+        for n in range(30):
+            connection.execute(
+                "INSERT INTO quarantine (received_at, key, source, topic, reason, detail, body)"
+                " VALUES (timestamptz '2026-03-01 00:00Z' + make_interval(hours => %s), gen_random_uuid(), 'mqtt', %s,"
+                " %s, 'so', %s)",
+                (
+                    n,
+                    f"application/a/device/24E124707C00000{n % 2 + 1}/event/up",
+                    "malformed" if n % 3 else "out_of_range",
+                    b"\xff\x00 number %02d" % n,
+                ),
+            )
+
+
+def listed(output: str) -> list[int]:
+    """Ids of the messages, from the second table."""
+    return [int(line.split()[0]) for line in output.split("\n\n")[1].splitlines()[1:]]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "ids"),
+    [
+        (["--limit", "3"], [30, 29, 28]),
+        (["--limit", "3", "--before", "28"], [27, 26, 25]),
+        (["--reason", "out_of_range", "--limit", "2"], [28, 25]),
+        (["--device", "24e124707c000002", "--limit", "2"], [30, 28]),
+        (["--device", "24E124707C000001", "--limit", "1"], [29]),
+        (["--from", "2026-03-01T04:00Z", "--to", "2026-03-01T07:00+01:00"], [6, 5]),
+        (["--from", "2026-03-02", "--limit", "1000"], [30, 29, 28, 27, 26, 25]),
+        (["--topic", "000001/event", "--limit", "1"], [29]),
+        (["--contains", "number 17"], [18]),
+    ],
+)
+def test_the_quarantine_is_searched(terroir: Terroir, arguments: list[str], ids: list[int]) -> None:
+    fill_quarantine(terroir.settings["TERROIR_DATABASE_URL"])
+    shown = terroir("quarantine", "list", *arguments).output
+    assert listed(shown) == ids
+    assert ("--before" in shown) is (str(len(ids)) in arguments), "a full page says how the next is asked for"
+
+
+def test_the_quarantine_is_counted_by_day(terroir: Terroir) -> None:
+    assert "empty" in terroir("quarantine", "list", "--days").output
+    fill_quarantine(terroir.settings["TERROIR_DATABASE_URL"])
+    lines = terroir("quarantine", "list", "--days").output.split("\n\n")[1].splitlines()[1:]
+    assert [line.split() for line in lines] == [
+        ["2026-03-02", "malformed", "4", "2"],
+        ["2026-03-02", "out_of_range", "2", "2"],
+        ["2026-03-01", "malformed", "16", "2"],
+        ["2026-03-01", "out_of_range", "8", "2"],
+    ]
+    assert "nothing like that" in terroir("quarantine", "list", "--reason", "nonsense").output
+    assert "nothing like that" in terroir("quarantine", "list", "--resolved").output
+
+
+def test_a_replay_says_what_it_did(terroir: Terroir, territory: Path) -> None:
+    from services.core.idempotency import rejected_key
+
+    good = json.dumps(
+        {
+            "deduplicationId": "f0a9c3a2-0000-4000-8000-000000000001",
+            "deviceInfo": {"devEui": "24e124707c000001"},
+            "devAddr": "01343968",
+            "fPort": 85,
+            "data": "A2fIAA==",
+        }
+    ).encode()
+    url = terroir.settings["TERROIR_DATABASE_URL"]
+    with psycopg.connect(url) as connection:
+        for body in (good, good[:-1]):
+            topic = "application/a/device/24e124707c000001/event/up"
+            connection.execute(
+                "INSERT INTO quarantine (received_at, key, source, topic, reason, detail, body)"
+                " VALUES ('2026-03-01', %s, 'mqtt', %s, 'parser_crashed', 'a bug', %s)",
+                (rejected_key(topic, body), topic, body),
+            )
+    foreseen = terroir("replay", "--dry-run").output
+    assert "nothing was changed" in foreseen
+    assert ["all", "2", "1", "0", "0", "1"] in [line.split() for line in foreseen.splitlines()]
+    done = terroir("replay").output
+    assert done.split("\n\nstill bad")[0] == foreseen.split("\n\nstill bad")[0]
+    assert "still bad: malformed\n  2: JSON: Input data was truncated" in done
+    assert listed(terroir("quarantine", "list").output) == [2]
+    assert listed(terroir("quarantine", "list", "--resolved").output) == [1]
+    assert "by release" in terroir("quarantine", "show", "1").output
+    assert ": malformed: JSON:" in terroir("quarantine", "show", "2").output
+    assert "all" not in terroir("replay", "--id", "1").output
+    with psycopg.connect(url) as connection:
+        assert connection.execute("SELECT source, received_at::date::text FROM uplink").fetchall() == [
+            ("replay", "2026-03-01")
+        ]
+
+
+def test_status_warns_of_what_cannot_be_used(terroir: Terroir) -> None:
+    with psycopg.connect(terroir.settings["TERROIR_DATABASE_URL"]) as connection:
+        connection.execute(
+            "INSERT INTO quarantine (received_at, key, source, topic, reason, detail, body)"
+            " SELECT now(), gen_random_uuid(), 'mqtt', '', 'malformed', '', '' FROM generate_series(1, 100001)"
+        )
+        connection.execute(
+            "INSERT INTO uplink (received_at, id, measured_at, f_cnt, deduplication_id, outcome, f_port, dr,"
+            " gateway_count, confirmed, dev_eui, dev_addr, payload, decoder, decode_reason)"
+            " SELECT now() - make_interval(mins => 50 * n), n, now(), 1, gen_random_uuid(), 'refused', 1, 0, 0, false,"
+            " '', '', '', 'elsys/ers@1', 'decoder_crashed' FROM generate_series(0, 2) AS t (n)"
+        )
+    shown = " ".join(terroir("status", status=1).output.split())
+    assert "UNWELL: the quarantine holds 100001 messages" in shown
+    assert "UNWELL: the decoder elsys/ers@1 crashed on 2 frames of the last hour" in shown

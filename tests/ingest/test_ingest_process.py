@@ -43,6 +43,8 @@ CUT_OFF = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE applicat
 class Ingest:
     """One ingest process; its output is shown when a test fails."""
 
+    program = PROGRAM
+
     def __init__(self, database: str, broker_url: str, log: Path, **settings: object) -> None:
         self.port = free_port()
         values = {
@@ -66,7 +68,7 @@ class Ingest:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("TERROIR_")}
         with self._log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-c", PROGRAM], env=environment | self._environment, stdout=log, stderr=log
+                [sys.executable, "-c", self.program], env=environment | self._environment, stdout=log, stderr=log
             )
 
     def kill(self) -> None:

@@ -156,7 +156,7 @@ def test_a_grant_opens_the_granting_organisation_and_nothing_else(territory: str
 @pytest.mark.parametrize(
     "table",
     ["uplink", "reading", "reading_hour", "reading_day", "latest", "reception", "device_event", "quarantine", "seen",
-     "api_key", "batch", "uplink_pending"],
+     "api_key", "batch", "uplink_pending", "ingest_halt"],
 )  # fmt: skip
 def test_the_api_has_no_way_around_the_views(territory: str, table: str) -> None:
     with as_organisation(territory, "syndicate") as api, pytest.raises(psycopg.errors.InsufficientPrivilege):

@@ -231,3 +231,44 @@ def test_the_whole_worker_keeps_up_with_what_is_written(database: str) -> None:
 def test_jobs_have_names_of_their_own() -> None:
     names = [job.name for job in JOBS]
     assert len(set(names)) == len(names)
+
+
+def test_the_quarantine_and_what_waits_for_strangers_are_pruned(context: Context) -> None:
+    connection = context.connection
+    for days, resolved in ((399, None), (401, None), (100, 29), (100, 31)):
+        connection.execute(
+            "INSERT INTO quarantine (received_at, key, source, topic, reason, detail, body, resolved_at, resolved_as)"
+            " VALUES (%s, gen_random_uuid(), 'mqtt', '', %s, '', '', %s, %s)",
+            (
+                NOW - timedelta(days=days),
+                f"{days} {resolved}",
+                None if resolved is None else NOW - timedelta(days=resolved),
+                resolved and "stored",
+            ),
+        )
+    sync_vocabulary(connection)
+    connection.execute("INSERT INTO organisation (name, created_at) VALUES ('Commune', now())")
+    connection.execute(
+        "INSERT INTO device (dev_eui, organisation_id, model_id, declared_at)"
+        " SELECT '0000000000000001', id, 'elsys/ers', now() FROM organisation"
+    )
+    epoch = datetime(2020, 1, 1, tzinfo=UTC)
+    for n, dev_eui in enumerate(("0000000000000001", "0000000000000002")):
+        for days in (399, 401):
+            milliseconds = (NOW - timedelta(days=days) - epoch) // timedelta(milliseconds=1)
+            connection.execute(
+                "INSERT INTO uplink_pending (dev_eui, uplink, measured_at, outcome)"
+                " VALUES (%s, %s, now(), 'unknown_device')",
+                (dev_eui, (milliseconds << 22) + n),
+            )
+    for client_id, days in (("terroir-ingest-0", 6), ("terroir-ingest-7", 8)):
+        connection.execute(
+            "INSERT INTO ingest_halt VALUES (%s, %s, %s, 5, 9, '', '')", (client_id, NOW, NOW - timedelta(days=days))
+        )
+    assert pruning.step(context) is Progress.DONE
+    assert pruning.step(context) is Progress.IDLE
+    kept = connection.execute("SELECT reason FROM quarantine ORDER BY id").fetchall()
+    assert kept == [("399 None",), ("100 29",)]
+    waiting = connection.execute("SELECT dev_eui, count(*) FROM uplink_pending GROUP BY dev_eui ORDER BY 1").fetchall()
+    assert waiting == [("0000000000000001", 2), ("0000000000000002", 1)]
+    assert connection.execute("SELECT client_id FROM ingest_halt").fetchall() == [("terroir-ingest-0",)]

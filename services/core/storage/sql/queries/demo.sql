@@ -33,7 +33,7 @@ SELECT
     (SELECT count(*) FROM device) AS devices,
     (SELECT count(*) FROM gateway) AS gateways,
     (SELECT coalesce(sum(uplinks), 0)::bigint FROM device_state) AS uplinks,
-    (SELECT count(*) FROM quarantine) AS quarantined;
+    (SELECT count(*) FROM quarantine WHERE resolved_at IS NULL) AS quarantined;
 
 -- name: root_organisation
 -- The organisation above all others, whose key reads everything.

@@ -36,9 +36,10 @@ FROM device_event
 ORDER BY digest;
 
 -- name: quarantined
--- Every message in quarantine, in order of the digest of what was received and of its topic.
+-- Every message that waits in quarantine, in order of the digest of what was received and of its topic.
 SELECT sha256(body) AS digest, topic, id, reason, detail
 FROM quarantine
+WHERE resolved_at IS NULL
 ORDER BY digest, quarantine.topic COLLATE "C";
 
 -- name: readings
