@@ -18,7 +18,7 @@ $(VENV)/.installed: pyproject.toml requirements/dev.lock requirements/build.lock
 	@$(UV) pip install $(UV_QUIET) --python $(BIN)/python --no-deps --no-build-isolation -e .
 	@touch $@
 
-.PHONY: help install demo test lint format locks bench-decoders
+.PHONY: help install demo test lint format locks bench-decoders plots
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
@@ -40,6 +40,9 @@ test: install ## every test, on real servers
 
 bench-decoders: install ## microseconds per decode for every model, as a table
 	@$(BIN)/python benchmarks/bench_decoders.py $(ARGS)
+
+plots: install ## the pictures of docs/simulator.md, drawn anew
+	@$(BIN)/python docs/plot_simulator.py
 
 lint: install ## format, style, types, import contracts
 	$(BIN)/ruff format --check .

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from simulator.catalogue import MODELS
 from simulator.events.model import Identity, stable_uuid
 from simulator.noise import mix, normal
 from simulator.radio import Radio, Spot
@@ -16,6 +17,9 @@ from simulator.sensors import Device
 
 SECOND = 1_000_000
 _DAY = 86400 * SECOND
+_MINUTE = 60 * SECOND
+_AWAY = 4 * SECOND  # from a full minute, for what is dated by minutes
+_TELLING = 2_500_000  # from a change to the frame about it
 
 
 @dataclass(slots=True)
@@ -30,11 +34,12 @@ class Session:
 class Station:
     """A device on air."""
 
-    __slots__ = ("device", "identity", "interval", "last", "phase", "radio", "session")
+    __slots__ = ("_by_minute", "device", "identity", "interval", "last", "phase", "radio", "session")
 
     def __init__(self, scenario: Scenario, device: Device, session: Session, divisor: float) -> None:
         spot = Spot(device.site.latitude, device.site.longitude, device.point.device.building_loss)
         self.device = device
+        self._by_minute = MODELS[device.point.device.model].dated_by_minute
         self.identity = identity_of(scenario, device)
         self.radio = Radio(spot, scenario.gateways, device.seed, scenario.faults.loss_rate)
         self.session = session
@@ -43,10 +48,21 @@ class Station:
         self.last: int | None = None
 
     def report_after(self, at: int) -> int:
-        """The first report later than `at`."""
+        """The first report later than `at`: by the clock, or at once about a change of what it looks at."""
+        regular = self._regular_after(at)
+        if not self.device.tells_changes:
+            return regular
+        changed = self.device.next_change((at - _TELLING) / SECOND) * SECOND
+        told = max(at + 1, int(min(changed, 4e18)) + _TELLING)
+        return min(regular, told)
+
+    def _regular_after(self, at: int) -> int:
         n = (at - self.phase) // self.interval
         while True:
             moment = self.phase + n * self.interval + int(0.012 * self.interval * normal(self.device.seed ^ 3, n))
+            if self._by_minute:
+                moment += _AWAY if moment % _MINUTE < _AWAY else 0
+                moment -= _AWAY if moment % _MINUTE > _MINUTE - _AWAY else 0
             if moment > at:
                 return moment
             n += 1

@@ -56,7 +56,7 @@ class Traffic:
             self._begin(Station(scenario, device, sessions[device.dev_eui], divisor), start)
 
     def _begin(self, station: Station, start: int) -> None:
-        start = max(start, int(station.device.point.device.installed_at.timestamp() * SECOND))
+        start = max(start, int(station.device.installed_at * SECOND))
         if not station.session.dev_addr:
             self._push(start + int(90 * SECOND * unit(station.device.seed, 5)), _JoinRequest(station))
             return

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from simulator.encoders.truth import Payload, Truth, nearest
 
 F_PORT = 85
+_NO_MEASUREMENT = frozenset({0xFFFF, 0xFFFD})
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +52,16 @@ class Em500Smtc:
     conductivity: float
 
     def encode(self) -> Payload:
-        """Bytes in the vendor's order, with what they mean."""
+        """Bytes in the vendor's order, with what they mean.
+
+        The words 0xFFFF and 0xFFFD stand for a failed and an overdriven probe, so -0.1 and -0.3 Cel become their
+        neighbours 0.0 and -0.2.
+        """
+        word = nearest(self.temperature, 0.1, -32768, 32767) & 0xFFFF
+        taken = word in _NO_MEASUREMENT
         data = b"\x01\x75%c\x03\x67%b\x04\x68%c\x05\x7f%b" % (
             self.battery,
-            (nearest(self.temperature, 0.1, -32768, 32767) & 0xFFFF).to_bytes(2, "little"),
+            (word + taken & 0xFFFF).to_bytes(2, "little"),
             nearest(self.moisture, 0.5, 0, 200),
             nearest(self.conductivity, 1, 0, 65535).to_bytes(2, "little"),
         )
@@ -63,7 +70,7 @@ class Em500Smtc:
             data,
             (
                 Truth("battery_level", float(self.battery), 0.0),
-                Truth("soil_temperature", self.temperature, 0.1),
+                Truth("soil_temperature", self.temperature, 0.3 if taken else 0.1),
                 Truth("soil_moisture_vwc", self.moisture, 0.5),
                 Truth("soil_ec", self.conductivity, 1.0),
             ),

@@ -8,18 +8,13 @@ from pathlib import Path
 
 import yaml
 
+from simulator.catalogue import MODELS
 from simulator.errors import ScenarioError
 from simulator.scenario.model import OrganisationSpec, PointSpec, Scenario
 from simulator.scenario.reader import Reader
 
 FOLDER = Path(__file__).parent.parent / "scenarios"
-_LOOKED_AT = {
-    "milesight/am300": "room",
-    "elsys/ers": "room",
-    "milesight/em400": "container",
-    "decentlab/dl-zn1": "tree",
-    "axioma/qalcosonic-w1": "meter",
-}
+LOOKED_AT = tuple(sorted({facts.looks_at for facts in MODELS.values()}))
 _INSEE = re.compile(r"(\d{2}|2A|2B)\d{3}")
 
 
@@ -110,9 +105,9 @@ def _check(scenario: Scenario, reader: Reader) -> None:
 
 
 def _check_point(point: PointSpec, reader: Reader, path: str) -> None:
-    needed = _LOOKED_AT[point.device.model]
-    given = {"room": point.room, "container": point.container, "tree": point.tree, "meter": point.meter}
-    for name, spec in given.items():
+    needed = MODELS[point.device.model].looks_at
+    for name in LOOKED_AT:
+        spec = getattr(point, name)
         if name == needed and spec is None:
             raise reader.error(path, f"a {point.device.model} needs the key {needed!r}")
         if name != needed and spec is not None:

@@ -8,18 +8,41 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal, NewType
+from typing import Literal, NewType, get_args
 
 Seconds = NewType("Seconds", int)
 Eui = NewType("Eui", str)
 
 Theme = Literal["air", "waste", "water", "parking", "energy", "trees", "recycling", "weather", "mobility", "network"]
 Privacy = Literal["none", "aggregate", "personal"]
-Model = Literal["milesight/am300", "milesight/em400", "elsys/ers", "decentlab/dl-zn1", "axioma/qalcosonic-w1"]
+Model = Literal[
+    "milesight/am300",
+    "milesight/em400",
+    "milesight/em300-sld-zld",
+    "milesight/em500-smtc",
+    "milesight/vs13x",
+    "milesight/ws301",
+    "elsys/ers",
+    "dingtek/df702-df703",
+    "axioma/qalcosonic-w1",
+    "watteco/pulse-senso",
+    "watteco/tico",
+    "bosch/tps110",
+    "nwave/nps",
+    "fludia/fm432",
+    "decentlab/dl-zn1",
+    "decentlab/dl-isf",
+    "decentlab/dl-pm",
+    "decentlab/dl-atm41",
+    "dragino/lse01",
+]
 Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
+WEEKDAYS: tuple[Weekday, ...] = get_args(Weekday)
 RoomKind = Literal["classroom", "canteen", "nursery", "office", "meeting", "library", "gym", "hall"]
-ContainerKind = Literal["glass", "paper", "packaging", "household", "textile"]
-MeterKind = Literal["school", "gym", "office", "household", "garden", "hall"]
+ContainerKind = Literal["glass", "paper", "packaging", "household", "textile", "green", "rubble", "wood", "bulky"]
+MeterKind = Literal["school", "gym", "office", "household", "garden", "hall", "network"]
+SupplyKind = Literal["home", "school", "office", "gym", "lighting"]
+BayKind = Literal["short", "commuter", "square"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,17 +124,81 @@ class TreeSpec:
 
 @dataclass(frozen=True, slots=True)
 class MeterSpec:
-    """A water meter: litres on an ordinary day, litres per hour at night, register in litres when fitted."""
+    """A water meter: litres on an ordinary day, litres per hour at night, register in litres when fitted.
+
+    `litres_per_pulse` serves a pulse sensor at the meter.
+    """
 
     kind: MeterKind
     litres_per_day: float
     night_litres_per_hour: float = 0.0
     start_volume: float = 0.0
+    litres_per_pulse: float = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class StreetSpec:
+    """The air of a street: 0 in a park, 1 in a street with traffic, 2 on a boulevard."""
+
+    traffic: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class SkySpec:
+    """The open sky over a weather station: 1 in the open, less where houses shelter it from the wind."""
+
+    exposure: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class BaySpec:
+    """A parking bay: with a time limit (`short`), at a station (`commuter`) or on the market `square`."""
+
+    kind: BayKind = "short"
+    market: Weekday = "saturday"
+
+
+@dataclass(frozen=True, slots=True)
+class SupplySpec:
+    """An electricity supply: kWh on an ordinary day and per degree-day, index in kWh when fitted."""
+
+    kind: SupplyKind
+    kwh_per_day: float
+    kwh_per_degree_day: float = 0.0
+    start_index: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class GroundSpec:
+    """Soil around a probe: cm deep, 0 (dry stand) to 1 (wet), watered by hand in dry spells or not."""
+
+    depth: float = 20.0
+    wetness: float = 0.5
+    watered: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CellarSpec:
+    """A cellar or technical room: 0 (well drained) to 1 (floods when the ground is full)."""
+
+    depth: float = 0.4
+
+
+@dataclass(frozen=True, slots=True)
+class EntranceSpec:
+    """The entrance of a recycling centre: people on an ordinary day of opening."""
+
+    people_per_day: float
+
+
+@dataclass(frozen=True, slots=True)
+class GateSpec:
+    """The gate of a recycling centre: it keeps the centre's hours."""
 
 
 @dataclass(frozen=True, slots=True)
 class PointSpec:
-    """A measuring point, the device that serves it and what it looks at (exactly one of the last four)."""
+    """A measuring point, the device that serves it and what it looks at (exactly one of those from `room` on)."""
 
     name: str
     theme: Theme
@@ -123,6 +210,14 @@ class PointSpec:
     container: ContainerSpec | None = None
     tree: TreeSpec | None = None
     meter: MeterSpec | None = None
+    street: StreetSpec | None = None
+    sky: SkySpec | None = None
+    bay: BaySpec | None = None
+    supply: SupplySpec | None = None
+    ground: GroundSpec | None = None
+    cellar: CellarSpec | None = None
+    entrance: EntranceSpec | None = None
+    gate: GateSpec | None = None
 
 
 @dataclass(frozen=True, slots=True)

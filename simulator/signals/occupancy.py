@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
+from itertools import pairwise
 
 from simulator.noise import normal, unit
 from simulator.signals.calendar import is_public_holiday, is_school_period, weekday
@@ -80,3 +82,10 @@ def people(kind: str, seed: int, ordinal: int, hour: float, full: float) -> floa
             present = full * slot.share * (1.0 + 0.09 * normal(seed ^ 0xA5A5, ordinal * 16 + index))
             return max(0.0, min(1.15 * full, present))
     return 0.0
+
+
+@cache
+def boundaries(kind: str) -> tuple[tuple[float, float], ...]:
+    """The steps of a day (from, to in local hours): cut at whole hours and at every slot's start and end."""
+    cuts = sorted({*map(float, range(25)), *(h for slot in TIMETABLES[kind] for h in (slot.start, slot.end))})
+    return tuple(pairwise(cuts))

@@ -13,7 +13,7 @@ from simulator.run import export
 from simulator.scenario.load import load, names, parse
 from simulator.scenario.model import ContainerKind, MeterKind, RoomKind
 from simulator.sensors import build, dev_eui_of
-from simulator.signals.bins import WEEKDAY_FACTORS
+from simulator.signals.bins import CENTRE_KINDS, WEEKDAY_FACTORS
 from simulator.signals.meters import HOURS
 from simulator.signals.occupancy import TIMETABLES
 
@@ -48,7 +48,7 @@ def test_addresses_do_not_depend_on_the_seed(hamlet: Path) -> None:
 
 def test_kinds_of_the_file_are_those_of_the_signals() -> None:
     assert set(get_args(RoomKind)) == TIMETABLES.keys()
-    assert set(get_args(ContainerKind)) == WEEKDAY_FACTORS.keys()
+    assert set(get_args(ContainerKind)) == {*WEEKDAY_FACTORS, *CENTRE_KINDS}
     assert set(get_args(MeterKind)) == HOURS.keys()
 
 

@@ -1,0 +1,44 @@
+"""What the rest of the simulator asks of a device."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from simulator.battery import battery
+from simulator.encoders.truth import Payload
+from simulator.scenario.model import PointSpec, SiteSpec
+
+Sample = Callable[[float, float], Payload]
+"""(seconds since 1970, seconds since the report before) -> payload."""
+
+
+class Sensor(NamedTuple):
+    """How to ask a device for its payloads; `next_change` gives when it next has something to tell at once."""
+
+    sample: Sample
+    next_change: Callable[[float], float] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """A device where it is: its place and point, its address, its own seed."""
+
+    site: SiteSpec
+    point: PointSpec
+    dev_eui: str
+    seed: int
+
+    @property
+    def installed(self) -> float:
+        """Since when, seconds since 1970."""
+        return self.point.device.installed_at.timestamp()
+
+    def left(self, t: float) -> float:
+        """Share of the battery left, 1 new to 0 empty."""
+        return battery(self.point.device.model, self.seed, t - self.installed)
+
+    def percent(self, t: float) -> int:
+        """The same as the whole percent a device tells."""
+        return round(100 * self.left(t))
