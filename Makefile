@@ -18,7 +18,7 @@ $(VENV)/.installed: pyproject.toml requirements/dev.lock requirements/build.lock
 	@$(UV) pip install $(UV_QUIET) --python $(BIN)/python --no-deps --no-build-isolation -e .
 	@touch $@
 
-.PHONY: help install demo test lint format locks bench-decoders plots
+.PHONY: help install demo test lint format locks fuzz-ingest bench-decoders plots
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
@@ -37,6 +37,9 @@ demo: install ## a whole territory on this machine: everything started, figures 
 
 test: install ## every test, on real servers
 	@$(BIN)/pytest $(ARGS)
+
+fuzz-ingest: install ## bad messages by the hundred thousand through ingest, all accounted for: ARGS="--cases 1000000"
+	@$(BIN)/python -m tests.ingest.fuzzing $(ARGS)
 
 bench-decoders: install ## microseconds per decode for every model, as a table
 	@$(BIN)/python benchmarks/bench_decoders.py $(ARGS)

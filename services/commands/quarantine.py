@@ -8,10 +8,13 @@ import click
 from services.commands.failure import Failure
 from services.commands.moments import MOMENT, in_utc
 from services.commands.store import opened, read_settings
-from services.commands.tables import show_table
+from services.commands.tables import printable, show_table
 
 if TYPE_CHECKING:
     from services.core.storage.quarantine import Kept
+
+TOPIC_SHOWN, DETAIL_SHOWN = 80, 100
+"""Characters in a list; ``show`` gives all of them."""
 
 
 @click.group()
@@ -79,7 +82,17 @@ def list_messages(
         return
     show_table(
         ("id", "received (UTC)", "reason", "bytes", "topic", "detail"),
-        [(str(m.id), f"{m.received_at:%F %T}", m.reason, str(m.bytes), m.topic, m.detail) for m in newest],
+        [
+            (
+                str(message.id),
+                f"{message.received_at:%F %T}",
+                message.reason,
+                str(message.bytes),
+                printable(message.topic, TOPIC_SHOWN),
+                printable(message.detail, DETAIL_SHOWN),
+            )
+            for message in newest
+        ],
     )
     if len(newest) == limit:
         click.echo(f"\nolder ones: the same with --before {newest[-1].id}")
@@ -99,8 +112,8 @@ def show(number: int, raw: bool) -> None:
     if raw:
         click.echo(kept.body, nl=False)
         return
-    click.echo(f"received  {kept.received_at.isoformat()} by {kept.source}\ntopic     {kept.topic}")
-    click.echo(f"reason    {kept.reason}: {kept.detail}")
+    click.echo(f"received  {kept.received_at.isoformat()} by {kept.source}\ntopic     {printable(kept.topic)}")
+    click.echo(f"reason    {kept.reason}: {printable(kept.detail)}")
     if kept.retried_at is not None:
         click.echo(f"replayed  {kept.retried_at.isoformat()} by release {kept.retried_by}: {_became(kept)}")
     click.echo(f"body      {len(kept.body)} bytes\n\n{readable(kept.body)}")
@@ -141,4 +154,4 @@ def readable(body: bytes) -> str:
 def _became(kept: "Kept") -> str:
     if kept.resolved_as == "duplicate":
         return "already stored by another way"
-    return "stored" if kept.resolved_as else f"{kept.retried_reason}: {kept.retried_detail}"
+    return "stored" if kept.resolved_as else f"{kept.retried_reason}: {printable(kept.retried_detail or '')}"

@@ -9,7 +9,7 @@ from services.commands.failure import Failure
 from services.commands.moments import MOMENT, in_utc
 from services.commands.stopping import stopped_by_signals
 from services.commands.store import database_url, opened, reaching, read_settings
-from services.commands.tables import Bar, show_table
+from services.commands.tables import Bar, printable, show_table
 
 if TYPE_CHECKING:
     from services.ingest.replay_account import Account
@@ -79,6 +79,6 @@ def _show(account: "Account", dry_run: bool) -> None:
     for reason, samples in sorted(account.samples.items()):
         click.echo(f"\nstill bad: {reason}")
         for number, detail in samples:
-            click.echo(f"  {number}: {detail}")
+            click.echo(f"  {number}: {printable(detail, 200)}")
     if dry_run:
         click.echo("\nnothing was changed")

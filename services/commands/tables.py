@@ -14,6 +14,13 @@ def show_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
+def printable(text: str, most: int | None = None) -> str:
+    """What somebody else wrote, as one line a terminal only shows: no control characters; cut after ``most``."""
+    if most is not None and len(text) > most:
+        text = text[: most - 1] + "…"
+    return "".join(mark if mark.isprintable() else mark.encode("unicode_escape").decode() for mark in text)
+
+
 class Bar:
     """One line on stderr that says how far long work is: in place on a terminal, now and then elsewhere."""
 

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from services.commands.tables import printable
+
 if TYPE_CHECKING:
     from psycopg import Connection
     from psycopg.rows import TupleRow
@@ -31,7 +33,8 @@ def show_troubles(connection: "Connection[TupleRow]", now: datetime, unwell: lis
             continue
         unwell.append(
             f"{halt.client_id} has halted since {halt.halted_at:%F %T} UTC (said {halt.said_at:%F %T}): the last "
-            f"frames of {halt.devices} of {halt.of_devices} devices cannot be read ({halt.reason}: {halt.detail}). "
+            f"frames of {halt.devices} of {halt.of_devices} devices cannot be read "
+            f"({halt.reason}: {printable(halt.detail, 200)}). "
             "Nothing is lost, the broker keeps it: install a release that reads them, or run: terroir quarantine accept"
         )
     found = size(connection, now - RECENT)

@@ -262,3 +262,16 @@ def test_status_warns_of_what_cannot_be_used(terroir: Terroir) -> None:
     shown = " ".join(terroir("status", status=1).output.split())
     assert "UNWELL: the quarantine holds 100001 messages" in shown
     assert "UNWELL: the decoder elsys/ers@1 crashed on 2 frames of the last hour" in shown
+
+
+def test_what_strangers_write_does_not_reach_the_terminal_as_it_is(terroir: Terroir) -> None:
+    with psycopg.connect(terroir.settings["TERROIR_DATABASE_URL"]) as connection:
+        connection.execute(
+            "INSERT INTO quarantine (received_at, key, source, topic, reason, detail, body)"
+            " VALUES (now(), gen_random_uuid(), 'mqtt', %s, 'unexpected_topic', %s, '')",
+            ("a/\x1b[2J\u202e" + "x" * 4000, "\r\x07\x9b"),
+        )
+    listed, shown = terroir("quarantine", "list").output, terroir("quarantine", "show", "1").output
+    assert not set(listed + shown) & set("\x1b\r\x07\x9b\u202e")
+    assert "a/\\x1b[2J\\u202ex" in shown
+    assert max(map(len, listed.splitlines())) < 300

@@ -68,6 +68,13 @@ def test_a_decoder_that_crashes_costs_its_own_frames(embedded_territory, am300_t
         ("refused", "decoder_crashed", "milesight/am300@1"),
         ("decoded", None, "milesight/am300@1"),
     ]
+    counted = {
+        tuple(sample.labels.values()): sample.value
+        for metric in territory.metrics[0].decode_refusals.collect()
+        for sample in metric.samples
+        if sample.name.endswith("_total")
+    }
+    assert counted == {("milesight/am300@1", "decoder_crashed"): 1}
 
 
 @pytest.mark.parametrize(
