@@ -19,7 +19,9 @@ def step(context: Context) -> Progress:
             changes.forget(connection, CONSUMER)
             return Progress.NOT_NEEDED
         taken = changes.take(connection, CONSUMER, budget=BUDGET)
-        rollups.recompute(connection, (touch for batch in taken.batches for touch in batch.touched))
+        # Rollups hold what was decoded: what installations make of it is applied when they are read.
+        changed = [batch for batch in taken.batches if batch.kind != "parameters"]
+        rollups.recompute(connection, (touch for batch in changed for touch in batch.touched))
     if taken.more:
         return Progress.MORE
     return Progress.DONE if taken.batches else Progress.IDLE

@@ -179,12 +179,12 @@ def test_a_range_becomes_whole_periods(api, world) -> None:
     assert [begin[:10] for begin in body["series"][0]["times"]] == ["2026-10-28", "2026-10-29"]
 
 
-def test_calibrated_series_are_read_raw_by_anybody(api, world) -> None:
-    """The anonymous see no calibration, and must not get a rollup of values as decoded for it."""
+def test_rollups_of_calibrated_series_are_calibrated_for_everybody(api, world) -> None:
+    """The anonymous see no installation, and must not get a rollup of values as decoded for it."""
     query = {"point": world.points["north open"], "quantity": "co2", "every": "1d", "agg": "max"}
     for who in (None, "north"):
         body = api.json("/v1/readings", who, **query, **{"from": "2026-10-31", "to": "2026-11-01"})
-        assert body["series"][0]["source"] == "raw"
+        assert body["series"][0]["source"] == "day"
         samples = [
             Sample(sample.at, sample.value * 2 + 10)
             for sample in world.samples["calibrated"]

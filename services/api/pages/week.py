@@ -9,10 +9,10 @@ from itertools import groupby
 from services.api.access import Connection
 from services.api.readings.calendar import PARIS, Every, edges
 from services.api.readings.columns import columns
-from services.api.readings.plan import Task, group
+from services.api.readings.plan import Task, group, span_of
 from services.api.readings.question import Agg, Fill, Flags, Format, Question
 from services.core.storage.points import SeriesFilter, SeriesRow
-from services.core.storage.readings import Span, stream_statistics
+from services.core.storage.readings import stream_statistics
 
 WEEK = timedelta(days=7)
 
@@ -84,9 +84,8 @@ async def last_week(connection: Connection, point: int, series: list[SeriesRow],
 
 
 async def _means(connection: Connection, asked: Question, task: Task) -> dict[int, dict[int, Hour]]:
-    span = Span([row.id for row in task.series], asked.edges)
     hours: dict[int, dict[int, Hour]] = {}
-    async with aclosing(stream_statistics(connection, task.source, span)) as statistics:
+    async with aclosing(stream_statistics(connection, task.source, span_of(asked, task))) as statistics:
         async for rows in statistics:
             for row in rows:
                 found = zip(row.buckets, row.n, row.sum, row.min, row.max, strict=True)

@@ -1,26 +1,24 @@
 """Periods to columns: the asked aggregate of each series, gaps filled as asked."""
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from itertools import pairwise
 
 from services.api.access import Connection
-from services.api.readings.plan import Task
-from services.api.readings.question import Agg, Fill, Flags, Question
+from services.api.readings.plan import Task, span_of
+from services.api.readings.question import Agg, Fill, Question
 from services.core.storage.points import SeriesRow
 from services.core.storage.readings import (
-    Ordered,
-    Span,
     Statistics,
+    stream_increase,
     stream_ordered,
     stream_percentile,
     stream_statistics,
-    values_before,
 )
 
 _FRACTIONS = {Agg.P50: 0.50, Agg.P95: 0.95}
-_ORDERED = frozenset({Agg.FIRST, Agg.LAST, Agg.INCREASE})
+_ORDERED = frozenset({Agg.FIRST, Agg.LAST})
 
 Values = list[float | None]
 
@@ -50,19 +48,23 @@ async def _computed(
     connection: Connection, asked: Question, task: Task
 ) -> AsyncGenerator[tuple[int, list[int], list[float]]]:
     """Series id, buckets from 1, and values: of the series that have any, in order of id."""
-    span = Span([row.id for row in task.series], asked.edges, asked.flags is Flags.ALL)
+    span = span_of(asked, task)
     agg = task.agg
     if agg is Agg.P50 or agg is Agg.P95:
         async with aclosing(stream_percentile(connection, span, _FRACTIONS[agg])) as percentiles:
             async for rows in percentiles:
                 for row in rows:
                     yield row.series, row.buckets, row.value
+    elif agg is Agg.INCREASE:
+        async with aclosing(stream_increase(connection, task.source, span)) as increases:
+            async for rows in increases:
+                for row in rows:
+                    yield row.series, row.buckets, row.increase
     elif agg in _ORDERED:
-        before = await values_before(connection, task.source, span) if agg is Agg.INCREASE else {}
         async with aclosing(stream_ordered(connection, task.source, span)) as ordered:
             async for rows in ordered:
                 for row in rows:
-                    yield row.series, row.buckets, _of_ordered(agg, row, before)
+                    yield row.series, row.buckets, row.first if agg is Agg.FIRST else row.last
     else:
         async with aclosing(stream_statistics(connection, task.source, span)) as statistics:
             async for rows in statistics:
@@ -75,34 +77,6 @@ def _of_statistics(agg: Agg | None, row: Statistics) -> list[float]:
     if agg is not None and agg in columns:
         return columns[agg]
     return [total / n for total, n in zip(row.sum, row.n, strict=True)]
-
-
-def _of_ordered(agg: Agg | None, row: Ordered, before: Mapping[int, float]) -> list[float]:
-    if agg is Agg.FIRST:
-        return row.first
-    if agg is Agg.LAST:
-        return row.last
-    return increases(before.get(row.series), row.first, row.last, row.increase)
-
-
-def increases(
-    before: float | None, first: Sequence[float], last: Sequence[float], within: Sequence[float]
-) -> list[float]:
-    """Increase of a counter by period, so that periods add up: what happened between the last value before a period
-    and its first counts for that period. The same rule as the store's `increase`: a fall to less than half is a reset,
-    after which the counter counted from zero.
-    """
-    stood: list[float | None] = [before, *last[:-1]]
-    return [
-        increase + (0.0 if previous is None else _step(previous, current))
-        for previous, current, increase in zip(stood, first, within, strict=True)
-    ]
-
-
-def _step(previous: float, current: float) -> float:
-    if previous > 0 and current < previous / 2:
-        return current
-    return current - previous
 
 
 def _column(asked: Question, task: Task, row: SeriesRow, buckets: list[int], values: list[float]) -> Column:

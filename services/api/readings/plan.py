@@ -15,7 +15,7 @@ from services.core.storage.points import (
     list_series,
     unknown_quantities,
 )
-from services.core.storage.readings import Source
+from services.core.storage.readings import Source, Span
 
 MOST_SERIES = 500
 """Series of one answer."""
@@ -60,7 +60,7 @@ def group(asked: Question, series: Sequence[SeriesRow]) -> list[Task]:
     tasks: defaultdict[tuple[Agg | None, Source], list[SeriesRow]] = defaultdict(list)
     for row in series:
         agg = _agg(asked, row)
-        rolled_up = not row.calibrated and agg not in _PERCENTILES and asked.flags is Flags.GOOD
+        rolled_up = agg not in _PERCENTILES and asked.flags is Flags.GOOD
         if rolled_up and whole_days:
             source = Source.DAY
         elif rolled_up and whole_hours and row.finest != "day":
@@ -75,15 +75,18 @@ def group(asked: Question, series: Sequence[SeriesRow]) -> list[Task]:
     return [Task(agg, source, rows) for (agg, source), rows in tasks.items()]
 
 
+def span_of(asked: Question, task: Task) -> Span:
+    """What a task reads."""
+    sources = sorted({source for row in task.series for source in row.sources})
+    return Span([row.id for row in task.series], sources, asked.edges, asked.flags is Flags.ALL)
+
+
 def _finest(row: SeriesRow) -> str:
     shown, every, zone = {
         "day": ("is personal", "1d, 1w or 1mo", "Europe/Paris"),
         "hour": ("shows others aggregates only", "1h, 1d, 1w or 1mo", "on whole hours"),
     }[row.finest]
-    return (
-        f"point {row.point_id} {shown}: ask every={every}, tz={zone}, flags=good and no percentile "
-        "(a calibrated series of it is not shown)"
-    )
+    return f"point {row.point_id} {shown}: ask every={every}, tz={zone}, flags=good and no percentile"
 
 
 def _agg(asked: Question, row: SeriesRow) -> Agg | None:

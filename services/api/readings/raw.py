@@ -5,8 +5,8 @@ from contextlib import aclosing
 from itertools import groupby
 
 from services.api.access import Connection
-from services.api.readings.plan import Task
-from services.api.readings.question import Flags, Question
+from services.api.readings.plan import Task, span_of
+from services.api.readings.question import Question
 from services.core.storage.points import SeriesRow
 from services.core.storage.readings import RawRow, stream_raw
 
@@ -17,9 +17,7 @@ async def raw_chunks(
     """Values in chunks of one series each, in order of series and time; an empty chunk for a series without values."""
     waiting = list(task.series)
     current: SeriesRow | None = None
-    all_flags = asked.flags is Flags.ALL
-    ids = [row.id for row in task.series]
-    async with aclosing(stream_raw(connection, ids, asked.start, asked.end, all_flags=all_flags)) as stream:
+    async with aclosing(stream_raw(connection, span_of(asked, task))) as stream:
         async for rows in stream:
             for series, group in groupby(rows, key=lambda row: row.series):
                 while current is None or current.id != series:

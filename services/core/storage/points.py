@@ -67,8 +67,8 @@ class SeriesFilter:
 class SeriesRow:
     """A series with its point and quantity.
 
-    `calibrated`: rollups of it do not hold what readers are shown. `finest`: raw, hour or day, as its point's privacy
-    lets this reader see it.
+    `sources`: the series that store what it shows; itself, unless it is derived. `finest`: raw, hour or day, as its
+    point's privacy lets this reader see it.
     """
 
     id: int
@@ -82,7 +82,7 @@ class SeriesRow:
     quantity: str
     mount: str
     channel: str
-    calibrated: bool
+    sources: Sequence[int]
     finest: str
     kind: str
     unit: str

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import TypeVar
 
 from psycopg import AsyncConnection, AsyncServerCursor
-from psycopg.rows import BaseRowFactory, TupleRow, args_row, class_row
+from psycopg.rows import BaseRowFactory, TupleRow, args_row
 
 from services.core.storage.queries import load
 
@@ -20,7 +20,7 @@ _SERIES_ROWS = 20
 
 
 class Source(StrEnum):
-    """Where buckets are computed from. HOUR and DAY hold good, uncalibrated values only."""
+    """Where buckets are computed from. HOUR and DAY hold good values only."""
 
     RAW = "raw"
     HOUR = "hour"
@@ -29,16 +29,19 @@ class Source(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """What to read: the series, bucket edges (ascending, the last one ends the range), and whether bad values count."""
+    """What to read: the series and those that store what they show, in any order; bucket edges (ascending, the last one
+    ends the range), and whether bad values count.
+    """
 
     series: Sequence[int]
+    sources: Sequence[int]
     edges: Sequence[datetime]
     all_flags: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class RawRow:
-    """One value, calibrated; `flags` as in `services.core.domain.Flag`."""
+    """One value as it is shown; `flags` as in `services.core.domain.Flag`."""
 
     series: int
     measured_at: datetime
@@ -60,12 +63,20 @@ class Statistics:
 
 @dataclass(frozen=True, slots=True)
 class Ordered:
-    """Likewise what depends on order; `increase` is the counter's increase within the bucket alone."""
+    """Likewise what depends on order."""
 
     series: int
     buckets: list[int]
     first: list[float]
     last: list[float]
+
+
+@dataclass(frozen=True, slots=True)
+class Increase:
+    """Likewise what a counter counted from the last value before the bucket to the last one in it."""
+
+    series: int
+    buckets: list[int]
     increase: list[float]
 
 
@@ -78,12 +89,9 @@ class Percentile:
     value: list[float]
 
 
-def stream_raw(
-    connection: Connection, series: Sequence[int], start: datetime, end: datetime, *, all_flags: bool
-) -> AsyncGenerator[list[RawRow]]:
-    """Values in [start, end) in order of series and time, a few thousand at once. Close it: `contextlib.aclosing`."""
-    parameters = {"series": list(series), "from": start, "to": end, "all_flags": all_flags}
-    return _stream(connection, "raw", parameters, args_row(RawRow), _RAW_ROWS)
+def stream_raw(connection: Connection, span: Span) -> AsyncGenerator[list[RawRow]]:
+    """Values in order of series and time, a few thousand at once. Close it: `contextlib.aclosing`."""
+    return _stream(connection, "raw", _parameters(span), args_row(RawRow), _RAW_ROWS)
 
 
 def stream_statistics(connection: Connection, source: Source, span: Span) -> AsyncGenerator[list[Statistics]]:
@@ -92,7 +100,7 @@ def stream_statistics(connection: Connection, source: Source, span: Span) -> Asy
 
 
 def stream_ordered(connection: Connection, source: Source, span: Span) -> AsyncGenerator[list[Ordered]]:
-    """First, last and increase per bucket, in order of series; series without values are left out."""
+    """First and last per bucket, in order of series; series without values are left out."""
     return _stream(connection, f"ordered_{source}", _parameters(span), args_row(Ordered), _SERIES_ROWS)
 
 
@@ -102,24 +110,12 @@ def stream_percentile(connection: Connection, span: Span, fraction: float) -> As
     return _stream(connection, "percentile_raw", parameters, args_row(Percentile), _SERIES_ROWS)
 
 
-async def values_before(connection: Connection, source: Source, span: Span) -> dict[int, float]:
-    """By series, the last value in the `LOOK_BACK` before the first edge."""
-    before = span.edges[0]
-    parameters = {
-        "series": list(span.series),
-        "before": before,
-        "since": before - LOOK_BACK,
-        "all_flags": span.all_flags,
-    }
-    async with connection.cursor(row_factory=class_row(_Before)) as cursor:
-        await cursor.execute(load("api_readings")[f"before_{source}"], parameters)
-        return {row.series: row.value for row in await cursor.fetchall()}
-
-
-@dataclass(frozen=True, slots=True)
-class _Before:
-    series: int
-    value: float
+def stream_increase(connection: Connection, source: Source, span: Span) -> AsyncGenerator[list[Increase]]:
+    """What counters counted per bucket, in order of series. Values up to `LOOK_BACK` before the first edge tell where
+    they stood; series without values are left out.
+    """
+    parameters = {**_parameters(span), "since": span.edges[0] - LOOK_BACK}
+    return _stream(connection, f"increase_{source}", parameters, args_row(Increase), _SERIES_ROWS)
 
 
 _Parameter = Sequence[int] | Sequence[datetime] | datetime | bool | float
@@ -129,6 +125,7 @@ _Row = TypeVar("_Row")
 def _parameters(span: Span) -> Mapping[str, _Parameter]:
     return {
         "series": list(span.series),
+        "sources": list(span.sources),
         "edges": list(span.edges),
         "from": span.edges[0],
         "to": span.edges[-1],

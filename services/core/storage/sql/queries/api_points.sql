@@ -75,7 +75,7 @@ WITH found AS MATERIALIZED (
     LIMIT %(limit)s
 )
 SELECT page.id, page.point_id, p.name AS point_name, p.theme, p.privacy, p.commune_code, p.longitude, p.latitude,
-    page.quantity, page.mount, page.channel, c.calibrated, c.finest, q.kind, q.unit, q.unit_label, q.label_fr, q.label_en
+    page.quantity, page.mount, page.channel, c.sources, c.finest, q.kind, q.unit, q.unit_label, q.label_fr, q.label_en
 FROM page
 JOIN found p ON p.id = page.point_id
 JOIN series_visible c ON c.id = page.id

@@ -1,8 +1,9 @@
 -- name: raw
--- Every value of these series in [from, to), calibrated, in order of series and time.
+-- Every value of these series in [from, to), as it is shown, in order of series and time. `sources`: the series that store them.
 SELECT series, measured_at, value, flags
 FROM reading_visible
-WHERE series = ANY (%(series)s::integer[]) AND measured_at >= %(from)s AND measured_at < %(to)s
+WHERE series = ANY (%(series)s::integer[]) AND source = ANY (%(sources)s::integer[])
+    AND measured_at >= %(from)s AND measured_at < %(to)s
     AND (is_good(flags) OR %(all_flags)s)
 ORDER BY series, measured_at;
 
@@ -15,8 +16,8 @@ FROM (
     SELECT series, width_bucket(measured_at, %(edges)s::timestamptz[]) AS bucket, count(*) AS n, sum(value) AS total,
         min(value) AS low, max(value) AS high
     FROM reading_visible
-    WHERE series = ANY (%(series)s::integer[]) AND measured_at >= %(from)s AND measured_at < %(to)s
-        AND (is_good(flags) OR %(all_flags)s)
+    WHERE series = ANY (%(series)s::integer[]) AND source = ANY (%(sources)s::integer[])
+        AND measured_at >= %(from)s AND measured_at < %(to)s AND (is_good(flags) OR %(all_flags)s)
     GROUP BY 1, 2
 ) b
 GROUP BY series
@@ -31,7 +32,8 @@ FROM (
     SELECT series, width_bucket(bucket, %(edges)s::timestamptz[]) AS bucket, sum(n_good)::bigint AS n, sum(sum) AS total,
         min(min) AS low, max(max) AS high
     FROM reading_hour_visible
-    WHERE series = ANY (%(series)s::integer[]) AND bucket >= %(from)s AND bucket < %(to)s AND n_good > 0
+    WHERE series = ANY (%(series)s::integer[]) AND source = ANY (%(sources)s::integer[])
+        AND bucket >= %(from)s AND bucket < %(to)s AND n_good > 0
     GROUP BY 1, 2
 ) b
 GROUP BY series
@@ -46,40 +48,40 @@ FROM (
     SELECT series, width_bucket(bucket, %(edges)s::timestamptz[]) AS bucket, sum(n_good)::bigint AS n, sum(sum) AS total,
         min(min) AS low, max(max) AS high
     FROM reading_day_visible
-    WHERE series = ANY (%(series)s::integer[]) AND bucket >= %(from)s AND bucket < %(to)s AND n_good > 0
+    WHERE series = ANY (%(series)s::integer[]) AND source = ANY (%(sources)s::integer[])
+        AND bucket >= %(from)s AND bucket < %(to)s AND n_good > 0
     GROUP BY 1, 2
 ) b
 GROUP BY series
 ORDER BY series;
 
 -- name: ordered_raw
--- Per series and bucket what depends on the order of values: first, last, and the increase of a counter within.
+-- Per series and bucket what depends on the order of values: first and last.
 SELECT series, array_agg(bucket ORDER BY bucket) AS buckets, array_agg(first ORDER BY bucket) AS first,
-    array_agg(last ORDER BY bucket) AS last, array_agg(increase ORDER BY bucket) AS increase
+    array_agg(last ORDER BY bucket) AS last
 FROM (
     SELECT series, width_bucket(measured_at, %(edges)s::timestamptz[]) AS bucket,
         (array_agg(value ORDER BY measured_at))[1] AS first,
-        (array_agg(value ORDER BY measured_at DESC))[1] AS last,
-        increase(value ORDER BY measured_at) AS increase
+        (array_agg(value ORDER BY measured_at DESC))[1] AS last
     FROM reading_visible
-    WHERE series = ANY (%(series)s::integer[]) AND measured_at >= %(from)s AND measured_at < %(to)s
-        AND (is_good(flags) OR %(all_flags)s)
+    WHERE series = ANY (%(series)s::integer[]) AND source = ANY (%(sources)s::integer[])
+        AND measured_at >= %(from)s AND measured_at < %(to)s AND (is_good(flags) OR %(all_flags)s)
     GROUP BY 1, 2
 ) b
 GROUP BY series
 ORDER BY series;
 
 -- name: ordered_hour
--- The same from the hour rollups, hours bridged last -> first within each bucket.
+-- The same from the hour rollups.
 SELECT series, array_agg(bucket ORDER BY bucket) AS buckets, array_agg(first ORDER BY bucket) AS first,
-    array_agg(last ORDER BY bucket) AS last, array_agg(increase ORDER BY bucket) AS increase
+    array_agg(last ORDER BY bucket) AS last
 FROM (
     SELECT series, width_bucket(bucket, %(edges)s::timestamptz[]) AS bucket,
-        (array_agg(first ORDER BY bucket))[1] AS first,
-        (array_agg(last ORDER BY bucket DESC))[1] AS last,
-        bridged_increase(first, last, increase ORDER BY bucket) AS increase
+        (array_agg(first ORDER BY first_at))[1] AS first,
+        (array_agg(last ORDER BY last_at DESC))[1] AS last
     FROM reading_hour_visible
-    WHERE series = ANY (%(series)s::integer[]) AND bucket >= %(from)s AND bucket < %(to)s AND n_good > 0
+    WHERE series = ANY (%(series)s::integer[]) AND source = ANY (%(sources)s::integer[])
+        AND bucket >= %(from)s AND bucket < %(to)s AND n_good > 0
     GROUP BY 1, 2
 ) b
 GROUP BY series
@@ -88,16 +90,120 @@ ORDER BY series;
 -- name: ordered_day
 -- The same from the day rollups.
 SELECT series, array_agg(bucket ORDER BY bucket) AS buckets, array_agg(first ORDER BY bucket) AS first,
-    array_agg(last ORDER BY bucket) AS last, array_agg(increase ORDER BY bucket) AS increase
+    array_agg(last ORDER BY bucket) AS last
 FROM (
     SELECT series, width_bucket(bucket, %(edges)s::timestamptz[]) AS bucket,
-        (array_agg(first ORDER BY bucket))[1] AS first,
-        (array_agg(last ORDER BY bucket DESC))[1] AS last,
-        bridged_increase(first, last, increase ORDER BY bucket) AS increase
+        (array_agg(first ORDER BY first_at))[1] AS first,
+        (array_agg(last ORDER BY last_at DESC))[1] AS last
     FROM reading_day_visible
-    WHERE series = ANY (%(series)s::integer[]) AND bucket >= %(from)s AND bucket < %(to)s AND n_good > 0
+    WHERE series = ANY (%(series)s::integer[]) AND source = ANY (%(sources)s::integer[])
+        AND bucket >= %(from)s AND bucket < %(to)s AND n_good > 0
     GROUP BY 1, 2
 ) b
+GROUP BY series
+ORDER BY series;
+
+-- name: increase_raw
+-- Per series and bucket what a counter counted. What it counted from one value to the next belongs to the bucket of the later one,
+-- so that buckets add up; the last value of [since, from) says where it stood when the first bucket began. A dial whose start
+-- somebody noted counts from there, if its part of the series began no earlier than `since`.
+WITH piece AS (
+    SELECT series, width_bucket(measured_at, %(edges)s::timestamptz[]) AS bucket, measured_at AS first_at, part, scale, start_value,
+        end_value, value AS first, value AS last, decoded AS first_decoded, decoded AS last_decoded, 0::float8 AS within
+    FROM reading_visible
+    WHERE series = ANY (%(series)s::integer[]) AND source = ANY (%(sources)s::integer[])
+        AND measured_at >= %(from)s AND measured_at < %(to)s AND (is_good(flags) OR %(all_flags)s)
+    UNION ALL
+    SELECT b.*
+    FROM series_visible s
+    CROSS JOIN LATERAL (
+        SELECT v.series, 0, v.measured_at, v.part, v.scale, v.start_value, v.end_value, v.value, v.value, v.decoded, v.decoded,
+            0::float8
+        FROM reading_visible v
+        WHERE v.series = s.id AND v.source = ANY (s.sources)
+            AND v.measured_at >= %(since)s AND v.measured_at < %(from)s AND (is_good(v.flags) OR %(all_flags)s)
+        ORDER BY v.measured_at DESC
+        LIMIT 1
+    ) b
+    WHERE s.id = ANY (%(series)s::integer[])
+), step AS (
+    SELECT series, bucket, within + counted_between(
+        part = lag(part) OVER in_order, lag(last_decoded) OVER in_order, first_decoded, scale,
+        lag(last) OVER in_order, lag(end_value) OVER in_order, CASE WHEN part >= %(since)s THEN start_value END, first
+    ) AS counted
+    FROM piece
+    WINDOW in_order AS (PARTITION BY series ORDER BY first_at)
+)
+SELECT series, array_agg(bucket ORDER BY bucket) AS buckets, array_agg(counted ORDER BY bucket) AS increase
+FROM (SELECT series, bucket, sum(counted) AS counted FROM step WHERE bucket > 0 GROUP BY 1, 2) b
+GROUP BY series
+ORDER BY series;
+
+-- name: increase_hour
+-- The same from the hour rollups.
+WITH piece AS (
+    SELECT series, width_bucket(bucket, %(edges)s::timestamptz[]) AS bucket, first_at, part, scale, start_value,
+        end_value, first, last, first_decoded, last_decoded, increase AS within
+    FROM reading_hour_visible
+    WHERE series = ANY (%(series)s::integer[]) AND source = ANY (%(sources)s::integer[])
+        AND bucket >= %(from)s AND bucket < %(to)s AND n_good > 0
+    UNION ALL
+    SELECT b.*
+    FROM series_visible s
+    CROSS JOIN LATERAL (
+        SELECT v.series, 0, v.first_at, v.part, v.scale, v.start_value, v.end_value, v.first, v.last, v.first_decoded,
+            v.last_decoded, v.increase
+        FROM reading_hour_visible v
+        WHERE v.series = s.id AND v.source = ANY (s.sources)
+            AND v.bucket >= %(since)s AND v.bucket < %(from)s AND v.n_good > 0
+        ORDER BY v.bucket DESC, v.first_at DESC
+        LIMIT 1
+    ) b
+    WHERE s.id = ANY (%(series)s::integer[])
+), step AS (
+    SELECT series, bucket, within + counted_between(
+        part = lag(part) OVER in_order, lag(last_decoded) OVER in_order, first_decoded, scale,
+        lag(last) OVER in_order, lag(end_value) OVER in_order, CASE WHEN part >= %(since)s THEN start_value END, first
+    ) AS counted
+    FROM piece
+    WINDOW in_order AS (PARTITION BY series ORDER BY first_at)
+)
+SELECT series, array_agg(bucket ORDER BY bucket) AS buckets, array_agg(counted ORDER BY bucket) AS increase
+FROM (SELECT series, bucket, sum(counted) AS counted FROM step WHERE bucket > 0 GROUP BY 1, 2) b
+GROUP BY series
+ORDER BY series;
+
+-- name: increase_day
+-- The same from the day rollups.
+WITH piece AS (
+    SELECT series, width_bucket(bucket, %(edges)s::timestamptz[]) AS bucket, first_at, part, scale, start_value,
+        end_value, first, last, first_decoded, last_decoded, increase AS within
+    FROM reading_day_visible
+    WHERE series = ANY (%(series)s::integer[]) AND source = ANY (%(sources)s::integer[])
+        AND bucket >= %(from)s AND bucket < %(to)s AND n_good > 0
+    UNION ALL
+    SELECT b.*
+    FROM series_visible s
+    CROSS JOIN LATERAL (
+        SELECT v.series, 0, v.first_at, v.part, v.scale, v.start_value, v.end_value, v.first, v.last, v.first_decoded,
+            v.last_decoded, v.increase
+        FROM reading_day_visible v
+        WHERE v.series = s.id AND v.source = ANY (s.sources)
+            AND v.bucket >= %(since)s AND v.bucket < %(from)s AND v.n_good > 0
+        ORDER BY v.bucket DESC, v.first_at DESC
+        LIMIT 1
+    ) b
+    WHERE s.id = ANY (%(series)s::integer[])
+), step AS (
+    SELECT series, bucket, within + counted_between(
+        part = lag(part) OVER in_order, lag(last_decoded) OVER in_order, first_decoded, scale,
+        lag(last) OVER in_order, lag(end_value) OVER in_order, CASE WHEN part >= %(since)s THEN start_value END, first
+    ) AS counted
+    FROM piece
+    WINDOW in_order AS (PARTITION BY series ORDER BY first_at)
+)
+SELECT series, array_agg(bucket ORDER BY bucket) AS buckets, array_agg(counted ORDER BY bucket) AS increase
+FROM (SELECT series, bucket, sum(counted) AS counted FROM step WHERE bucket > 0 GROUP BY 1, 2) b
 GROUP BY series
 ORDER BY series;
 
@@ -108,43 +214,9 @@ FROM (
     SELECT series, width_bucket(measured_at, %(edges)s::timestamptz[]) AS bucket,
         percentile_cont(%(fraction)s::float8) WITHIN GROUP (ORDER BY value) AS value
     FROM reading_visible
-    WHERE series = ANY (%(series)s::integer[]) AND measured_at >= %(from)s AND measured_at < %(to)s
-        AND (is_good(flags) OR %(all_flags)s)
+    WHERE series = ANY (%(series)s::integer[]) AND source = ANY (%(sources)s::integer[])
+        AND measured_at >= %(from)s AND measured_at < %(to)s AND (is_good(flags) OR %(all_flags)s)
     GROUP BY 1, 2
 ) b
 GROUP BY series
 ORDER BY series;
-
--- name: before_raw
--- The last value of each series in [since, before): where a counter stood when the first bucket began.
-SELECT s.series, r.value
-FROM unnest(%(series)s::integer[]) AS s (series)
-CROSS JOIN LATERAL (
-    SELECT v.value FROM reading_visible v
-    WHERE v.series = s.series AND v.measured_at >= %(since)s AND v.measured_at < %(before)s
-        AND (is_good(v.flags) OR %(all_flags)s)
-    ORDER BY v.measured_at DESC
-    LIMIT 1
-) r;
-
--- name: before_hour
--- The same from the hour rollups.
-SELECT s.series, r.value
-FROM unnest(%(series)s::integer[]) AS s (series)
-CROSS JOIN LATERAL (
-    SELECT h.last AS value FROM reading_hour_visible h
-    WHERE h.series = s.series AND h.bucket >= %(since)s AND h.bucket < %(before)s AND h.n_good > 0
-    ORDER BY h.bucket DESC
-    LIMIT 1
-) r;
-
--- name: before_day
--- The same from the day rollups.
-SELECT s.series, r.value
-FROM unnest(%(series)s::integer[]) AS s (series)
-CROSS JOIN LATERAL (
-    SELECT d.last AS value FROM reading_day_visible d
-    WHERE d.series = s.series AND d.bucket >= %(since)s AND d.bucket < %(before)s AND d.n_good > 0
-    ORDER BY d.bucket DESC
-    LIMIT 1
-) r;

@@ -18,14 +18,16 @@ LEFT JOIN installation i ON i.dev_eui = d.dev_eui
 WHERE d.dev_eui = ANY (%(dev_euis)b::text[]);
 
 -- name: series
--- Ids of the series that exist among the given (parallel arrays); `place` is the position in them.
+-- Ids of the series that devices give among the given (parallel arrays); `place` is the position in them.
 SELECT w.place, s.id
 FROM unnest(%(points)b::integer[], %(quantities)b::text[], %(mounts)b::text[], %(channels)b::text[])
     WITH ORDINALITY AS w (point_id, quantity, mount, channel, place)
-JOIN series s USING (point_id, quantity, mount, channel);
+JOIN series s USING (point_id, quantity, mount, channel)
+WHERE NOT s.derived;
 
 -- name: add_series
--- Create those of the given series that are missing, except for points and quantities that are not there.
+-- Create those of the given series that are missing, except for points and quantities that are not there. One that was only
+-- derived until now is given by a device from now on.
 INSERT INTO series (point_id, quantity, mount, channel)
 SELECT w.point_id, w.quantity, w.mount, w.channel
 FROM (
@@ -35,9 +37,10 @@ FROM (
 ) AS w
 JOIN point p ON p.id = w.point_id
 JOIN quantity q ON q.code = w.quantity
-WHERE NOT EXISTS (SELECT FROM series s WHERE (s.point_id, s.quantity, s.mount, s.channel) = (w.point_id, w.quantity, w.mount, w.channel))
+WHERE NOT EXISTS (SELECT FROM series s WHERE (s.point_id, s.quantity, s.mount, s.channel) = (w.point_id, w.quantity, w.mount, w.channel)
+    AND NOT s.derived)
 ORDER BY w.point_id, w.quantity, w.mount, w.channel
-ON CONFLICT DO NOTHING;
+ON CONFLICT (point_id, quantity, mount, channel) DO UPDATE SET derived = false WHERE series.derived;
 
 -- name: gateways
 -- Ids of the gateways that exist among the given.
