@@ -1,6 +1,6 @@
 """Energy: electricity and heat."""
 
-from decoders.quantity import Kind
+from decoders.quantity import Kind, Use
 from decoders.quantity import quantity as q
 
 ENERGY = (
@@ -24,6 +24,18 @@ ENERGY = (
         kind=Kind.COUNTER,
         senml="kvarh",
         un_cefact="K3",
+    ),
+    q(
+        "energy_active",
+        "kW.h",
+        "kWh",
+        (0, 1e6),
+        ("Énergie active depuis le dernier relevé", "Active energy since the last report"),
+        kind=Kind.COUNTER_DELTA,
+        senml="kWh",
+        un_cefact="KWH",
+        use=Use.DERIVED,
+        origin="pulses of an electricity meter since the last report times the pulse weight of the installation",
     ),
     q(
         "power_active",

@@ -101,6 +101,24 @@ WATER = (
         use=Use.DERIVED,
         origin="pulses of a gas meter times the pulse weight of the installation",
     ),
+    *(
+        q(
+            code,
+            "m3",
+            "m³",
+            (0, 1e6),
+            labels,
+            kind=Kind.COUNTER_DELTA,
+            senml="m3",
+            un_cefact="MTQ",
+            use=Use.DERIVED,
+            origin=f"pulses of a {what} meter since the last report times the pulse weight of the installation",
+        )
+        for code, what, labels in (
+            ("water_volume", "water", ("Volume d'eau depuis le dernier relevé", "Water volume since the last report")),
+            ("gas_volume", "gas", ("Volume de gaz depuis le dernier relevé", "Gas volume since the last report")),
+        )
+    ),
     q(
         "distance",
         "mm",

@@ -4,8 +4,16 @@ import re
 import unicodedata
 from datetime import UTC, datetime, timedelta
 
+from decoders.quantities import QUANTITIES, Kind
+
 THEMES = ("air", "waste", "water", "parking", "energy", "trees", "recycling", "weather", "mobility", "network")
 PRIVACY = ("none", "aggregate", "personal")
+COUNTED = tuple(
+    quantity.code
+    for quantity in QUANTITIES.values()
+    if quantity.kind is Kind.COUNTER and quantity.code != "pulse_count_total"
+)
+"""What a dial may count."""
 PATH_SEPARATOR = " > "
 _NUMBER = re.compile(r"[+-]?\d+(\.\d+)?([eE][+-]?\d+)?", re.ASCII)
 
@@ -99,3 +107,16 @@ def height(value: str) -> float | None:
     if not value:
         return None
     return number(value, 1, 100_000)
+
+
+def optional_number(value: str, least: float, most: float) -> float | None:
+    return number(value, least, most) if value else None
+
+
+def optional_text(value: str) -> str | None:
+    return text(value) if value else None
+
+
+def counted(value: str) -> str | None:
+    """A counter's quantity."""
+    return choice(value, COUNTED) if value else None

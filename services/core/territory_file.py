@@ -30,10 +30,17 @@ COLUMNS: Mapping[str, Callable[[str], Any]] = {
     "channel": fields.text,
     "expected_interval": fields.interval,
     "mounting_height": fields.height,
+    "counted_quantity": fields.counted,
+    "pulse_weight": lambda value: fields.optional_number(value, 1e-9, 1e9),
+    "pulse_channel": fields.optional_text,
+    "start_index": lambda value: fields.optional_number(value, -1e12, 1e12),
+    "start_pulses": lambda value: fields.optional_number(value, 0, 1e12),
+    "removal_index": lambda value: fields.optional_number(value, -1e12, 1e12),
 }
 """Every column in the order they are written, with what reads its fields."""
 
-OPTIONAL = frozenset({"channel", "address", "purpose", "commune", "expected_interval", "mounting_height"})
+_PARAMETERS = tuple(COLUMNS)[-7:]
+OPTIONAL = frozenset({"channel", "address", "purpose", "commune", "expected_interval", *_PARAMETERS})
 """Columns that may be missing, or empty."""
 
 
@@ -75,7 +82,7 @@ def render(rows: Iterable[TerritoryRow]) -> str:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
     for row in rows:
-        interval, height = row.expected_interval, row.mounting_height
+        interval = row.expected_interval
         writer.writerow(
             [
                 row.dev_eui,
@@ -94,10 +101,16 @@ def render(rows: Iterable[TerritoryRow]) -> str:
                 row.installed_at.isoformat().replace("+00:00", "Z"),
                 row.channel,
                 "" if interval is None else f"{interval.total_seconds():.6f}".rstrip("0").rstrip("."),
-                "" if height is None else repr(height).removesuffix(".0"),
+                *(_parameter(getattr(row, name)) for name in _PARAMETERS),
             ]
         )
     return text.getvalue()
+
+
+def _parameter(value: float | str | None) -> str:
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else repr(value).removesuffix(".0")
 
 
 def _lines(content: str) -> Iterator[tuple[int, list[str]]]:
@@ -140,6 +153,9 @@ def _row(line: int, header: list[str], values: list[str], problems: list[Problem
             problems.append(Problem(line, f"{name}: {error}"))
     if read.get("published") and read.get("privacy") == "personal":
         problems.append(Problem(line, "published: a personal point is never published"))
+    counts = [name for name in ("pulse_weight", "start_index", "removal_index") if read.get(name) is not None]
+    if counts and read.get("counted_quantity") is None and read.get("theme") not in (None, "water"):
+        problems.append(Problem(line, f"counted_quantity: say what the {counts[0]} is of: {', '.join(fields.COUNTED)}"))
     if len(problems) > before:
         return None
     code, name = read.pop("commune")

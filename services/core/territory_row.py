@@ -10,7 +10,9 @@ class TerritoryRow:
     """A device at the measuring point it serves.
 
     ``organisation`` is the path from the root. ``commune`` is an INSEE code. Longitude and latitude in degrees
-    (WGS 84), ``mounting_height`` in mm. Empty texts and None say nothing: what is stored stays.
+    (WGS 84), ``mounting_height`` in mm. ``pulse_weight``, ``start_index`` and ``removal_index`` in the unit of the
+    counted quantity; ``removal_index`` is of the device whose place this one took. Empty texts and None say nothing:
+    what is stored stays.
     """
 
     dev_eui: str
@@ -31,6 +33,12 @@ class TerritoryRow:
     channel: str
     expected_interval: timedelta | None
     mounting_height: float | None
+    counted_quantity: str | None = None
+    pulse_weight: float | None = None
+    pulse_channel: str | None = None
+    start_index: float | None = None
+    start_pulses: float | None = None
+    removal_index: float | None = None
     line: int = field(default=0, compare=False)
 
 

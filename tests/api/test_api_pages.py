@@ -213,9 +213,7 @@ def test_moments_are_told_in_paris() -> None:
 
 
 def trend(values: Mapping[int, float], kind: str = "gauge", n: int = 6) -> Trend:
-    row = SeriesRow(
-        1, 1, "p", "air", "none", None, None, None, "co2", "", "", [1], "raw", kind, "1", "u", "CO2", "CO2"
-    )
+    row = SeriesRow(1, 1, "p", "air", "none", None, None, None, "co2", "", "", [1], "raw", kind, "1", "u", "CO2", "CO2")
     hours = edges(Every.HOUR, NOW - timedelta(days=7), NOW, PARIS)
     agg = Agg.MEAN if kind in ("gauge", "state") else Agg.SUM
     return Trend(row, agg, hours, {hour: Hour(value, value, value, n) for hour, value in values.items()})

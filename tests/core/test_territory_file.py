@@ -84,6 +84,10 @@ def test_a_line_says_where_a_device_is() -> None:
         ({"installed_at": "2026-02-30T09:00:00Z"}, "installed_at: '2026-02-30T09:00:00Z': day is out of range"),
         ({"expected_interval": "0"}, "expected_interval: 0 does not lie between 1 and 3.16224e+07"),
         ({"expected_interval": "10min"}, "expected_interval: '10min' is not a number"),
+        ({"pulse_weight": "0"}, "pulse_weight: 0 does not lie between 1e-09 and 1e+09"),
+        ({"pulse_weight": "0,01"}, "pulse_weight: '0,01' has a decimal comma: write 0.01"),
+        ({"counted_quantity": "co2"}, "counted_quantity: 'co2' is none of: "),
+        ({"start_index": "7", "theme": "energy"}, "counted_quantity: say what the start_index is of: "),
         ({"mounting_height": "-5"}, "mounting_height: -5 does not lie between 1 and 100000"),
     ],
 )
@@ -202,6 +206,12 @@ ROWS = st.builds(
     channel=LINE_TEXT,
     expected_interval=st.none() | st.timedeltas(timedelta(seconds=1), timedelta(days=366)),
     mounting_height=st.none() | st.floats(1, 100_000),
+    counted_quantity=st.sampled_from(["water_volume_total", "gas_volume_total", "energy_active_total"]),
+    pulse_weight=st.none() | st.floats(1e-9, 1e9),
+    pulse_channel=st.none() | LINE_TEXT.filter(bool),
+    start_index=st.none() | st.floats(-1e12, 1e12),
+    start_pulses=st.none() | st.floats(0, 1e12),
+    removal_index=st.none() | st.floats(-1e12, 1e12),
 )
 
 

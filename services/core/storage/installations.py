@@ -30,6 +30,10 @@ class Installed:
     ended: tuple[Ended, ...]
 
 
+PARAMETERS = ("mounting_height", "counted_quantity", "pulse_weight", "pulse_channel", "start_index", "start_pulses")
+"""What an installation and a row know of the object beneath the device, in the order of the statements."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Stored:
     id: int
@@ -39,15 +43,18 @@ class _Stored:
     channel: str
     start: datetime
     end: datetime | None
-    mounting_height: float | None
+    removal_index: float | None
+    parameters: tuple[float | str | None, ...]
 
 
 @dataclass(slots=True)
 class _Plan:
     added: list[tuple[TerritoryRow, int]] = field(default_factory=list[tuple[TerritoryRow, int]])
     ends: dict[_Stored, datetime] = field(default_factory=dict[_Stored, datetime])
-    heights: dict[int, float] = field(default_factory=dict[int, float])
+    told: dict[int, TerritoryRow] = field(default_factory=dict[int, TerritoryRow])
+    removals: dict[int, float] = field(default_factory=dict[int, float])
     problems: list[Problem] = field(default_factory=list[Problem])
+    changed: int = 0
     unchanged: int = 0
 
 
@@ -59,8 +66,8 @@ def install(connection: Connection[TupleRow], places: Sequence[tuple[TerritoryRo
         "point": [point for _, point in places],
         "channel": [row.channel for row, _ in places],
     }
-    stored = [_Stored(*row) for row in connection.execute(sql["installations_concerned"], concerned).fetchall()]
-    plan = _plan(places, stored)
+    found = connection.execute(sql["installations_concerned"], concerned).fetchall()
+    plan = _plan(places, [_Stored(*row[:8], parameters=tuple(row[8:])) for row in found])
     if plan.problems:
         raise TerritoryError(plan.problems)
     ends = sorted(plan.ends.items(), key=lambda item: item[0].id)
@@ -73,13 +80,18 @@ def install(connection: Connection[TupleRow], places: Sequence[tuple[TerritoryRo
             "point": [point for _, point in added],
             "channel": [row.channel for row, _ in added],
             "installed_at": [row.installed_at for row, _ in added],
-            "mounting_height": [row.mounting_height for row, _ in added],
+            **_columns([row for row, _ in added]),
         },
     )
-    heights = {"id": list(plan.heights), "mounting_height": list(plan.heights.values())}
-    connection.execute(sql["set_mounting_heights"], heights)
+    connection.execute(sql["set_parameters"], {"id": list(plan.told), **_columns(list(plan.told.values()))})
+    removals = {"id": list(plan.removals), "removal_index": list(plan.removals.values())}
+    connection.execute(sql["set_removal_indices"], removals)
     ended = tuple(Ended(s.dev_eui, s.point_name, at) for s, at in ends)
-    return Installed(len(added), len(plan.heights), plan.unchanged, ended)
+    return Installed(len(added), plan.changed, plan.unchanged, ended)
+
+
+def _columns(rows: Sequence[TerritoryRow]) -> dict[str, list[float | str | None]]:
+    return {name: [getattr(row, name) for row in rows] for name in PARAMETERS}
 
 
 def _plan(places: Iterable[tuple[TerritoryRow, int]], stored: Sequence[_Stored]) -> _Plan:
@@ -90,21 +102,45 @@ def _plan(places: Iterable[tuple[TerritoryRow, int]], stored: Sequence[_Stored])
         at_position.setdefault((one.point, one.channel), []).append(one)
     plan = _Plan()
     for row, point in places:
-        own = of_device.get(row.dev_eui, [])
+        own, there = of_device.get(row.dev_eui, []), at_position.get((point, row.channel), [])
         here = next((s for s in own if s.end is None and (s.point, s.channel) == (point, row.channel)), None)
         if here is not None:
-            if row.mounting_height in (None, here.mounting_height):
-                plan.unchanged += 1
-            else:
-                plan.heights[here.id] = row.mounting_height
+            _correct(plan, row, here, there)
             continue
-        in_the_way = {*own, *at_position.get((point, row.channel), [])}
+        in_the_way = {*own, *there}
         plan.problems += _obstacles(row, in_the_way)
         for one in in_the_way:
             if one.end is None:
                 plan.ends[one] = min(row.installed_at, plan.ends.get(one, row.installed_at))
+        _note_removal(plan, row, [s for s in there if s.end is None])
         plan.added.append((row, point))
     return plan
+
+
+def _correct(plan: _Plan, row: TerritoryRow, here: _Stored, there: Sequence[_Stored]) -> None:
+    """The device is where its row says: what the row knows better."""
+    known = [getattr(row, name) for name in PARAMETERS]
+    news = any(told not in (None, stored) for told, stored in zip(known, here.parameters, strict=True))
+    if news:
+        plan.told[here.id] = row
+    noted = _note_removal(plan, row, [s for s in there if s.end == here.start])
+    if news or noted:
+        plan.changed += 1
+    else:
+        plan.unchanged += 1
+
+
+def _note_removal(plan: _Plan, row: TerritoryRow, taken_away: Sequence[_Stored]) -> bool:
+    """Note what the dial showed that was taken away; whether that is news."""
+    if row.removal_index is None:
+        return False
+    if not taken_away:
+        plan.problems.append(
+            Problem(row.line, "removal_index: no device was taken away from there when this one was installed")
+        )
+    news = [one for one in taken_away if one.removal_index != row.removal_index]
+    plan.removals |= {one.id: row.removal_index for one in news}
+    return bool(news)
 
 
 def _obstacles(row: TerritoryRow, in_the_way: Iterable[_Stored]) -> Iterator[Problem]:

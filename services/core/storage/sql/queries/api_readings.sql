@@ -1,9 +1,8 @@
 -- name: raw
--- Every value of these series in [from, to), as it is shown, in order of series and time. `sources`: the series that store them.
+-- Every value of these series in [from, to), as it is shown, in order of series and time.
 SELECT series, measured_at, value, flags
 FROM reading_visible
-WHERE series = ANY (%(series)s::integer[]) AND source = ANY (%(sources)s::integer[])
-    AND measured_at >= %(from)s AND measured_at < %(to)s
+WHERE series = ANY (%(series)s::integer[]) AND measured_at >= %(from)s AND measured_at < %(to)s
     AND (is_good(flags) OR %(all_flags)s)
 ORDER BY series, measured_at;
 
@@ -16,15 +15,16 @@ FROM (
     SELECT series, width_bucket(measured_at, %(edges)s::timestamptz[]) AS bucket, count(*) AS n, sum(value) AS total,
         min(value) AS low, max(value) AS high
     FROM reading_visible
-    WHERE series = ANY (%(series)s::integer[]) AND source = ANY (%(sources)s::integer[])
-        AND measured_at >= %(from)s AND measured_at < %(to)s AND (is_good(flags) OR %(all_flags)s)
+    WHERE series = ANY (%(series)s::integer[]) AND measured_at >= %(from)s AND measured_at < %(to)s
+        AND (is_good(flags) OR %(all_flags)s)
     GROUP BY 1, 2
 ) b
 GROUP BY series
 ORDER BY series;
 
 -- name: statistics_hour
--- The same from the hour rollups: good values only, edges on whole hours.
+-- The same from the hour rollups: good values only, edges on whole hours. `sources` are the series that store what is shown:
+-- they say nothing new, but lead a continuous aggregate to its rows at once; so below.
 SELECT series, array_agg(bucket ORDER BY bucket) AS buckets, array_agg(n ORDER BY bucket) AS n,
     array_agg(total ORDER BY bucket) AS sum, array_agg(low ORDER BY bucket) AS min,
     array_agg(high ORDER BY bucket) AS max
@@ -64,8 +64,8 @@ FROM (
         (array_agg(value ORDER BY measured_at))[1] AS first,
         (array_agg(value ORDER BY measured_at DESC))[1] AS last
     FROM reading_visible
-    WHERE series = ANY (%(series)s::integer[]) AND source = ANY (%(sources)s::integer[])
-        AND measured_at >= %(from)s AND measured_at < %(to)s AND (is_good(flags) OR %(all_flags)s)
+    WHERE series = ANY (%(series)s::integer[]) AND measured_at >= %(from)s AND measured_at < %(to)s
+        AND (is_good(flags) OR %(all_flags)s)
     GROUP BY 1, 2
 ) b
 GROUP BY series
@@ -111,21 +111,19 @@ WITH piece AS (
     SELECT series, width_bucket(measured_at, %(edges)s::timestamptz[]) AS bucket, measured_at AS first_at, part, scale, start_value,
         end_value, value AS first, value AS last, decoded AS first_decoded, decoded AS last_decoded, 0::float8 AS within
     FROM reading_visible
-    WHERE series = ANY (%(series)s::integer[]) AND source = ANY (%(sources)s::integer[])
-        AND measured_at >= %(from)s AND measured_at < %(to)s AND (is_good(flags) OR %(all_flags)s)
+    WHERE series = ANY (%(series)s::integer[]) AND measured_at >= %(from)s AND measured_at < %(to)s
+        AND (is_good(flags) OR %(all_flags)s)
     UNION ALL
     SELECT b.*
-    FROM series_visible s
+    FROM unnest(%(series)s::integer[]) AS s (id)
     CROSS JOIN LATERAL (
         SELECT v.series, 0, v.measured_at, v.part, v.scale, v.start_value, v.end_value, v.value, v.value, v.decoded, v.decoded,
             0::float8
         FROM reading_visible v
-        WHERE v.series = s.id AND v.source = ANY (s.sources)
-            AND v.measured_at >= %(since)s AND v.measured_at < %(from)s AND (is_good(v.flags) OR %(all_flags)s)
+        WHERE v.series = s.id AND v.measured_at >= %(since)s AND v.measured_at < %(from)s AND (is_good(v.flags) OR %(all_flags)s)
         ORDER BY v.measured_at DESC
         LIMIT 1
     ) b
-    WHERE s.id = ANY (%(series)s::integer[])
 ), step AS (
     SELECT series, bucket, within + counted_between(
         part = lag(part) OVER in_order, lag(last_decoded) OVER in_order, first_decoded, scale,
@@ -214,8 +212,8 @@ FROM (
     SELECT series, width_bucket(measured_at, %(edges)s::timestamptz[]) AS bucket,
         percentile_cont(%(fraction)s::float8) WITHIN GROUP (ORDER BY value) AS value
     FROM reading_visible
-    WHERE series = ANY (%(series)s::integer[]) AND source = ANY (%(sources)s::integer[])
-        AND measured_at >= %(from)s AND measured_at < %(to)s AND (is_good(flags) OR %(all_flags)s)
+    WHERE series = ANY (%(series)s::integer[]) AND measured_at >= %(from)s AND measured_at < %(to)s
+        AND (is_good(flags) OR %(all_flags)s)
     GROUP BY 1, 2
 ) b
 GROUP BY series

@@ -97,7 +97,8 @@ RETURNING xmax = 0;
 
 -- name: installations_concerned
 -- Every installation of the given devices, and of the given positions (point and channel), with the names a person knows.
-SELECT i.id, i.dev_eui, i.point_id, p.name, i.channel, lower(i.period), upper(i.period), i.mounting_height
+SELECT i.id, i.dev_eui, i.point_id, p.name, i.channel, lower(i.period), upper(i.period), i.removal_index,
+    i.mounting_height, i.counted_quantity, i.pulse_weight, i.pulse_channel, i.start_index, i.start_pulses
 FROM installation i
 JOIN point p ON p.id = i.point_id
 WHERE i.dev_eui = ANY (%(dev_eui)s::text[])
@@ -117,21 +118,40 @@ WHERE dev_eui IN (SELECT dev_eui FROM ended) AND status IN ('installed', 'active
 -- name: add_installations
 -- Put devices at their points from the given times on.
 WITH added AS (
-    INSERT INTO installation (dev_eui, point_id, channel, period, mounting_height)
-    SELECT dev_eui, point_id, channel, tstzrange(installed_at, NULL), mounting_height
+    INSERT INTO installation (dev_eui, point_id, channel, period, mounting_height, counted_quantity, pulse_weight,
+        pulse_channel, start_index, start_pulses)
+    SELECT dev_eui, point_id, channel, tstzrange(installed_at, NULL), mounting_height, counted_quantity, pulse_weight,
+        pulse_channel, start_index, start_pulses
     FROM unnest(
         %(dev_eui)s::text[], %(point)s::integer[], %(channel)s::text[], %(installed_at)s::timestamptz[],
-        %(mounting_height)s::float8[]
-    ) AS t (dev_eui, point_id, channel, installed_at, mounting_height)
+        %(mounting_height)s::float8[], %(counted_quantity)s::text[], %(pulse_weight)s::float8[],
+        %(pulse_channel)s::text[], %(start_index)s::float8[], %(start_pulses)s::float8[]
+    ) AS t (dev_eui, point_id, channel, installed_at, mounting_height, counted_quantity, pulse_weight, pulse_channel,
+        start_index, start_pulses)
     RETURNING dev_eui
 )
 UPDATE device SET status = 'installed'
 WHERE dev_eui IN (SELECT dev_eui FROM added) AND status IN ('stock', 'declared', 'retired');
 
--- name: set_mounting_heights
--- Correct how high the sensors of installations are mounted.
-UPDATE installation i SET mounting_height = t.mounting_height
-FROM unnest(%(id)s::integer[], %(mounting_height)s::float8[]) AS t (id, mounting_height)
+-- name: set_parameters
+-- Correct what installations know of the object beneath the device; what is not said stays as it was.
+UPDATE installation i SET
+    mounting_height = coalesce(t.mounting_height, i.mounting_height),
+    counted_quantity = coalesce(t.counted_quantity, i.counted_quantity),
+    pulse_weight = coalesce(t.pulse_weight, i.pulse_weight),
+    pulse_channel = coalesce(t.pulse_channel, i.pulse_channel),
+    start_index = coalesce(t.start_index, i.start_index),
+    start_pulses = coalesce(t.start_pulses, i.start_pulses)
+FROM unnest(
+    %(id)s::integer[], %(mounting_height)s::float8[], %(counted_quantity)s::text[], %(pulse_weight)s::float8[],
+    %(pulse_channel)s::text[], %(start_index)s::float8[], %(start_pulses)s::float8[]
+) AS t (id, mounting_height, counted_quantity, pulse_weight, pulse_channel, start_index, start_pulses)
+WHERE i.id = t.id;
+
+-- name: set_removal_indices
+-- What dials showed that were taken away.
+UPDATE installation i SET removal_index = t.removal_index
+FROM unnest(%(id)s::integer[], %(removal_index)s::float8[]) AS t (id, removal_index)
 WHERE i.id = t.id;
 
 -- name: export_territory
@@ -145,7 +165,8 @@ SELECT
     d.dev_eui, d.model_id AS model, place.path AS organisation, s.commune_code AS commune,
     coalesce(nullif(c.name, c.code), '') AS commune_name, s.name AS site, s.address, s.longitude, s.latitude,
     p.name AS point, p.theme, p.purpose, p.privacy, p.published, lower(i.period) AS installed_at, i.channel,
-    d.expected_interval, i.mounting_height
+    d.expected_interval, i.mounting_height, i.counted_quantity, i.pulse_weight, i.pulse_channel, i.start_index,
+    i.start_pulses
 FROM installation i
 JOIN device d ON d.dev_eui = i.dev_eui
 JOIN point p ON p.id = i.point_id

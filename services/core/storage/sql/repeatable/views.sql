@@ -150,36 +150,41 @@ FROM (
 JOIN series s ON s.id = v.series
 JOIN point o ON o.id = s.point_id;
 
--- The last good value of each series. Where the last good one of its source lies in no part of it, or is shown as out of range,
--- it is looked for in the month before.
+-- The last good value of each series. That of a derived one is looked for in the month before where the last good one of its
+-- source lies in no part of it, or is out of range as it is shown.
 CREATE VIEW latest_visible WITH (security_barrier) AS
-SELECT s.id AS series, coalesce(now_.measured_at, before_.measured_at) AS measured_at,
-    coalesce(now_.value, before_.value) AS value, coalesce(now_.flags, before_.flags) AS flags,
-    coalesce(now_.uplink, before_.uplink) AS uplink
-FROM series s
-JOIN point o ON o.id = s.point_id AND (o.privacy = 'none'
-    OR o.privacy = 'aggregate' AND o.organisation_id = ANY (ARRAY(SELECT readable_organisation())))
-LEFT JOIN LATERAL (
-    SELECT l.measured_at, least(greatest(v.value, p.low), p.high) AS value, l.flags, l.uplink
+SELECT DISTINCT ON (v.series) v.series, v.measured_at, v.value, v.flags, v.uplink
+FROM (
+    SELECT p.series, l.measured_at, least(greatest(x.value, p.low), p.high) AS value, l.flags, l.uplink
     FROM series_part p
     JOIN latest l ON l.series = p.source AND l.measured_at >= p.from_at AND l.measured_at < p.to_at
-    CROSS JOIN LATERAL (SELECT l.value * p.scale + p."offset") AS v (value)
-    WHERE p.series = s.id AND v.value >= p.low - p.slack AND v.value <= p.high + p.slack
-    ORDER BY l.measured_at DESC
-    LIMIT 1
-) AS now_ ON true
-LEFT JOIN LATERAL (
-    SELECT m.measured_at, m.value, m.flags, m.uplink
-    FROM latest l
-    JOIN reading_mapped m ON m.source = l.series
-    WHERE now_.measured_at IS NULL AND s.derived
-        AND l.series IN (SELECT p.source FROM series_part p WHERE p.series = s.id)
-        AND m.series = s.id AND m.measured_at >= l.measured_at - interval '31 days' AND m.measured_at <= l.measured_at
-        AND is_good(m.flags)
-    ORDER BY m.measured_at DESC
-    LIMIT 1
-) AS before_ ON true
-WHERE coalesce(now_.measured_at, before_.measured_at) IS NOT NULL;
+    CROSS JOIN LATERAL (SELECT l.value * p.scale + p."offset") AS x (value)
+    WHERE x.value >= p.low - p.slack AND x.value <= p.high + p.slack
+    UNION ALL
+    SELECT s.id, m.measured_at, m.value, m.flags, m.uplink
+    FROM series s
+    CROSS JOIN LATERAL (
+        SELECT max(l.measured_at) AS at
+        FROM series_part p
+        JOIN latest l ON l.series = p.source
+        WHERE p.series = s.id
+        HAVING NOT coalesce(bool_or(l.measured_at >= p.from_at AND l.measured_at < p.to_at
+            AND l.value * p.scale + p."offset" BETWEEN p.low - p.slack AND p.high + p.slack), false)
+    ) AS last
+    CROSS JOIN LATERAL (
+        SELECT m.measured_at, m.value, m.flags, m.uplink
+        FROM reading_mapped m
+        WHERE m.series = s.id AND m.measured_at >= last.at - interval '31 days' AND m.measured_at <= last.at
+            AND is_good(m.flags)
+        ORDER BY m.measured_at DESC
+        LIMIT 1
+    ) AS m
+    WHERE s.derived
+) AS v
+JOIN series s ON s.id = v.series
+JOIN point o ON o.id = s.point_id AND (o.privacy = 'none'
+    OR o.privacy = 'aggregate' AND o.organisation_id = ANY (ARRAY(SELECT readable_organisation())))
+ORDER BY v.series, v.measured_at DESC;
 
 -- A frame belongs to whoever owned the point its device served when it was received: a moved device does not show its past.
 CREATE VIEW uplink_visible WITH (security_barrier) AS
