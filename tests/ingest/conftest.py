@@ -211,8 +211,8 @@ class Territory:
     def clear(self) -> None:
         """Forget everything received and every device, for the next example of a property."""
         self.connection.execute(
-            "TRUNCATE uplink, reception, reading, latest, seen, recent_frame, uplink_pending, quarantine, device_event, series_part,"
-            " device_state, batch, series, installation, calibration, device"
+            "TRUNCATE uplink, reception, reading, latest, seen, recent_frame, uplink_pending, quarantine, device_event,"
+            " series_part, device_state, batch, series, installation, calibration, device"
         )
         self.now[0] = RECEIVED_AT
         self.metrics.clear()
