@@ -41,11 +41,12 @@ def show_troubles(connection: "Connection[TupleRow]", now: datetime, unwell: lis
     click.echo(
         f"  quarantine: {found.messages} messages wait, {found.recent} of them since yesterday; {found.bytes >> 20} MiB"
     )
-    if found.messages > MANY_MESSAGES or (found.bytes > LARGE and found.bytes > LARGE_SHARE * found.database_bytes):
+    if found.messages > MANY_MESSAGES or (
+        found.bytes > LARGE and found.bytes > LARGE_SHARE * (found.database_bytes or 0)
+    ):
         unwell.append(
-            f"the quarantine holds {found.messages} messages, {found.bytes >> 20} of the database's "
-            f"{found.database_bytes >> 20} MiB: see terroir quarantine list --days, then terroir replay, or shorten "
-            "TERROIR_QUARANTINE_RETENTION"
+            f"the quarantine holds {found.messages} messages in {found.bytes >> 20} MiB: see terroir quarantine list "
+            "--days, then terroir replay, or shorten TERROIR_QUARANTINE_RETENTION"
         )
     unwell.extend(
         f"the decoder {decoder} crashed on {frames} frames of the last hour: they are kept, and can be decoded again"

@@ -275,3 +275,11 @@ def test_what_strangers_write_does_not_reach_the_terminal_as_it_is(terroir: Terr
     assert not set(listed + shown) & set("\x1b\r\x07\x9b\u202e")
     assert "a/\\x1b[2J\\u202ex" in shown
     assert max(map(len, listed.splitlines())) < 300
+
+
+def test_status_of_a_hardened_database(terroir: Terroir) -> None:
+    """As deploy/postgresql/roles.sql leaves it: the role a service takes may not connect, only who signs in may."""
+    with psycopg.connect(terroir.settings["TERROIR_DATABASE_URL"]) as connection:
+        name = connection.info.dbname
+        connection.execute(f'REVOKE ALL ON DATABASE "{name}" FROM PUBLIC'.encode())
+    assert "quarantine: 0 messages wait" in terroir("status", status=1).output

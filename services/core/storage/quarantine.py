@@ -92,10 +92,12 @@ class Waiting:
 
 
 class Size(NamedTuple):
+    """``database_bytes`` is None where our role may not ask."""
+
     messages: int
     recent: int
     bytes: int
-    database_bytes: int
+    database_bytes: int | None
 
 
 def reasons(connection: Connection[TupleRow], search: Search) -> list[ReasonCount]:

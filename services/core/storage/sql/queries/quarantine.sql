@@ -111,12 +111,13 @@ DELETE FROM uplink_pending WHERE ctid = ANY (ARRAY(
 ));
 
 -- name: size
--- How much of the database the quarantine is: messages that wait, those of the last day, bytes of it and of all.
+-- How much of the database the quarantine is: messages that wait, those since a time, bytes of it and, where we may ask, of all.
 SELECT
     (SELECT count(*) FROM quarantine WHERE resolved_at IS NULL) AS messages,
     (SELECT count(*) FROM quarantine WHERE resolved_at IS NULL AND received_at >= %(since)s) AS recent,
     pg_total_relation_size('quarantine') AS bytes,
-    pg_database_size(current_database()) AS database_bytes;
+    CASE WHEN has_database_privilege(current_database(), 'CONNECT') THEN pg_database_size(current_database()) END
+        AS database_bytes;
 
 -- name: decoder_crashes
 -- Frames since a time on which their decoder raised what it must not, by decoder.
