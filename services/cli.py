@@ -6,6 +6,7 @@ from services.commands.decoding import decode, decoders
 from services.commands.demo import demo
 from services.commands.devices import devices
 from services.commands.keys import keys
+from services.commands.ledger import ledger
 from services.commands.processes import api, ingest, worker
 from services.commands.quarantine import quarantine
 from services.commands.replay import replay
@@ -26,6 +27,7 @@ COMMANDS: tuple[click.Command, ...] = (
     decode,
     quarantine,
     replay,
+    ledger,
     devices,
     keys,
 )

@@ -144,6 +144,10 @@ class Settings(BaseSettings):
         description="How long idempotency keys are kept; longer than any queue or late frame.",
     )
     batch_retention: Duration = Field(default=timedelta(days=30), description="How long the change feed is kept.")
+    ledger_retention: Duration = Field(
+        default=timedelta(days=3653),
+        description="How long the ledger is kept; longer than any late frame.",
+    )
     worker_interval: Duration = Field(
         default=timedelta(seconds=5),
         gt=timedelta(0),
@@ -174,6 +178,8 @@ class Settings(BaseSettings):
                 f"{PREFIX}SEEN_RETENTION: must be longer than {PREFIX}MQTT_SESSION_EXPIRY and {PREFIX}LATE_LIMIT "
                 f"(more than {longest.total_seconds() / 86400:g} days), or a late copy would be stored again"
             )
+        if self.ledger_retention <= self.late_limit:
+            raise ValueError(f"{PREFIX}LEDGER_RETENTION: must be longer than {PREFIX}LATE_LIMIT")
         return self
 
     @classmethod

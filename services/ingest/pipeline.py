@@ -17,6 +17,7 @@ from services.core.storage.errors import StoreRefused, StoreUnavailable
 from services.core.storage.writer import write_batch
 from services.core.storage.writer_types import Batch
 from services.core.times import TimeRules
+from services.ingest.account import RunAccount
 from services.ingest.frame_rows import frame_rows
 from services.ingest.metrics import Metrics
 from services.ingest.parsing import Parsed, Parser, rejected
@@ -44,6 +45,11 @@ class Pipeline:
         self._repeat_window = settings.repeat_window
         self._clock = clock
         self._metrics = metrics
+        self._account = RunAccount(metrics)
+
+    def acknowledged(self, messages: Sequence[Message]) -> None:
+        """For the ledger: the source was told that these have their outcome."""
+        self._account.acknowledged(messages)
 
     def process(self, messages: Sequence[Message], wait: Callable[[], bool]) -> bool:
         """Store the messages; True when every one has its outcome, and may be acknowledged.
@@ -80,7 +86,7 @@ class Pipeline:
             gateways = inventory.gateways(connection, heard)
             events = [item.parsed for item in items if isinstance(item.parsed, DeviceEvent)]
             rejects = [item.parsed for item in items if isinstance(item.parsed, Rejected)]
-            batch = Batch(frames, events, rejects, series, gateways)
+            batch = Batch(frames, events, rejects, series, gateways, self._account.stated())
             written = write_batch(connection, batch, written_at=self._clock(), repeat_window=self._repeat_window)
         self._metrics.store_seconds.observe(perf_counter() - start)
         count_batch(self._metrics, [item.parsed for item in items], frames, written, self._clock())

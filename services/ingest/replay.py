@@ -8,7 +8,7 @@ cut short, repeated or run beside another stores nothing twice.
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import psycopg
 from psycopg import Connection
@@ -33,7 +33,8 @@ from services.core.storage.quarantine import (
     waiting,
 )
 from services.core.storage.writer import next_writer, write_batch
-from services.core.storage.writer_types import Batch, FrameRow
+from services.core.storage.writer_ledger import note_replayed
+from services.core.storage.writer_types import Batch, FrameRow, Run
 from services.core.times import TimeRules
 from services.core.uplink_id import UplinkIds
 from services.ingest.chirpstack_topic import TopicFilter
@@ -76,6 +77,7 @@ class Replay:
         self._clock = clock
         self._release = release
         self._account = Account()
+        self._run = Run(uuid4(), SOURCE)
 
     def run(
         self,
@@ -159,7 +161,9 @@ class Replay:
             mine = [item for item in items if item.waiting.id in locked]
             keys = {item.parsed.key for item in mine} - self._forgotten(mine)
             events = [p for item in mine if isinstance(p := item.parsed, DeviceEvent) and p.key in keys]
-            batch = Batch([frame for frame in frames if frame.uplink.key in keys], events, [], series, gateways)
+            batch = Batch(
+                [frame for frame in frames if frame.uplink.key in keys], events, [], series, gateways, self._run
+            )
             written = write_batch(connection, batch, written_at=now, repeat_window=self._repeat_window)
             new = set(written.first_seen)
             fates: list[tuple[_Item, Fate]] = []
@@ -167,6 +171,12 @@ class Replay:
                 fates.append((item, _fate(item.parsed, new=item.parsed.key in new)))
                 new.discard(item.parsed.key)
             self._mark(fates)
+            left = [
+                item.message
+                for item, fate in fates
+                if not isinstance(item.parsed, Rejected) and fate is not Fate.DUPLICATE
+            ]
+            note_replayed(connection, ((message.topic, message.received_at) for message in left))
         for item, fate in fates:
             self._account.count(item.waiting, item.parsed, fate)
 

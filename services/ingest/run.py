@@ -84,6 +84,7 @@ def _work(
             _log.warning("batch_given_up", messages=len(messages), what="not acknowledged: the broker sends it again")
             return
         source.acknowledge(messages)
+        pipeline.acknowledged(messages)
         try:
             store.tidy(clock())
         except StoreUnavailable as trouble:

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+from services.core.storage import ledger_days
 from services.core.storage.halts import prune_halts
 from services.core.storage.pruning import prune_batches, prune_seen
 from services.core.storage.quarantine import prune_quarantine, prune_resolved, prune_strangers
@@ -24,6 +25,7 @@ def step(context: Context) -> Progress:
         prune_resolved(connection, now - settings.resolved_retention, ROWS),
         prune_strangers(connection, now - settings.quarantine_retention, ROWS),
         prune_halts(connection, now - SILENT_HALT),
+        ledger_days.prune(connection, now - settings.ledger_retention, ROWS),
     )
     if ROWS in removed:
         return Progress.MORE

@@ -20,6 +20,7 @@ from services.core.storage.writer_copy import (
     copy_receptions,
 )
 from services.core.storage.writer_heard import move_devices, move_gateways
+from services.core.storage.writer_ledger import note_ledger
 from services.core.storage.writer_readings import candidates, write_readings
 from services.core.storage.writer_repeats import marked_repeats
 from services.core.storage.writer_types import Batch, FrameRow, ReadingsWritten, Written
@@ -57,6 +58,7 @@ def write_batch(
             note_batch(connection, "ingest", written_at, [frame.id for frame in frames], written)
             move_devices(connection, frames)
             move_gateways(connection, frames, batch.gateways)
+        note_ledger(connection, batch, first_seen, frames)
     repeats = frozenset(frame.uplink.key for frame in frames if frame.repeat)
     return Written(first_seen, repeats, written.count, written.conflicts)
 

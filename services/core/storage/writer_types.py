@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import NamedTuple
 from uuid import UUID
 
@@ -45,6 +45,23 @@ class Rank(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class Run:
+    """Who stores, for the ledger's platform line: one run of a process, reading one ``source``.
+
+    ``totals``: what the run has counted by itself so far, by day and name (acknowledged, qos_0, qos_0_dropped,
+    sessions_lost).
+    """
+
+    id: UUID
+    source: str = "mqtt"
+    totals: Mapping[tuple[date, str], int] = field(default_factory=dict[tuple[date, str], int])
+
+
+NOBODY = Run(UUID(int=0))
+"""Of batches nobody acknowledges."""
+
+
+@dataclass(frozen=True, slots=True)
 class Batch:
     """What one transaction stores. ``series`` and ``gateways`` have an id for every one that exists."""
 
@@ -53,6 +70,7 @@ class Batch:
     rejected: Sequence[Rejected]
     series: Mapping[SeriesKey, int]
     gateways: Mapping[str, int]
+    run: Run = NOBODY
 
 
 @dataclass(frozen=True, slots=True)

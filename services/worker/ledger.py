@@ -1,0 +1,40 @@
+"""The ledger: what was received of what was sent and expected, kept up with the feed. docs/ledger.md has the rules."""
+
+from datetime import date, timedelta
+
+from services.core.storage import changes, ledger_days, ledger_settle
+from services.worker.job import Context, Job, Progress
+
+CONSUMER = "ledger"
+BATCHES = 50
+"""Read in one transaction, of 1,000 frames each at most unless set otherwise: 3 s where each frame is of another device.
+While it runs, no consumer of the feed sees what was committed after it began."""
+
+
+def step(context: Context) -> Progress:
+    """Settle what the next changes and notes say; they count as read in the same transaction."""
+    connection, now = context.connection, context.clock()
+    with connection.transaction():
+        taken = changes.take(connection, CONSUMER, batches=BATCHES)
+        changed = ledger_settle.settle(connection, taken.batches)
+        notes = ledger_settle.take_notes(connection)
+        due: dict[str, date] = {}
+        for note in notes:
+            changed.add((note.dev_eui, note.day))
+            if note.unsettled:
+                due[note.dev_eui] = min(note.day, due.get(note.dev_eui, note.day))
+        changed |= ledger_settle.settle_again(connection, due)
+        ledger_days.write_days(connection, changed, now)
+        # While there is more to read, sums of today would be out of date at once.
+        behind = taken.more or bool(notes)
+        ledger_days.write_summaries(connection, {day for _, day in changed})
+    if behind:
+        return Progress.MORE
+    with connection.transaction():
+        if ledger_days.go_round(connection, now):
+            return Progress.MORE
+    return Progress.DONE if taken.batches else Progress.IDLE
+
+
+# Each device that was heard costs two rows whenever this runs, however often it was heard: let frames gather.
+LEDGER = Job("ledger", step, interval=timedelta(seconds=30), consumer=CONSUMER)
