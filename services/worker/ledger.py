@@ -7,7 +7,7 @@ from services.worker.job import Context, Job, Progress
 
 CONSUMER = "ledger"
 BATCHES = 50
-"""Read in one transaction, of 1,000 frames each at most unless set otherwise: 3 s where each frame is of another device.
+"""Read in one transaction, of 1,000 frames each unless set otherwise: 3 s where each frame is of another device.
 While it runs, no consumer of the feed sees what was committed after it began."""
 
 
