@@ -30,7 +30,9 @@ THEMES = ("air", "waste", "water", "parking", "energy", "trees", "recycling", "w
 @click.option("--organisation", metavar="NAME", help="This organisation (name or number) and those below it.")
 @click.option("--commune", metavar="INSEE", help="Points in this commune only.")
 @click.option("--theme", type=click.Choice(THEMES), help="Points of this theme only.")
-@click.option("--by", type=click.Choice(["device", "day", "total"]), default="device", show_default=True)
+@click.option(
+    "--by", type=click.Choice(["device", "day", "total"]), default="device", show_default=True, help="A line for each."
+)
 @click.option("--limit", type=click.IntRange(1, 1_000_000), default=50, show_default=True, help="Lines, at most.")
 @click.option("--csv", "as_csv", is_flag=True, help="Comma-separated values, for programs.")
 @click.option("--json", "as_json", is_flag=True, help="JSON, for programs.")
