@@ -35,6 +35,7 @@ class Header:
     scenario: str
     seed: int
     encoding: str
+    level: str = "application"
 
 
 class Manifest:
@@ -83,12 +84,14 @@ class Manifest:
                     ("seed", str(header.seed)),
                     ("encoding", header.encoding),
                     ("created_at", created_at.isoformat()),
+                    *([] if header.level == "application" else [("level", header.level)]),
                 ],
             )
             db.execute("COMMIT")
             return
         wanted = {"format": FORMAT, "scenario": header.scenario, "seed": str(header.seed), "encoding": header.encoding}
-        found = dict(db.execute("SELECT key, value FROM manifest").fetchall())
+        wanted["level"] = header.level
+        found = {"level": "application"} | dict(db.execute("SELECT key, value FROM manifest").fetchall())
         for key, value in wanted.items():
             if found.get(key) != value:
                 raise ManifestError(

@@ -14,7 +14,7 @@ class Message:
     topic: str
     event: str
     dev_eui: str
-    deduplication_id: str
+    deduplication_id: str | None
     body: bytes
     time: int
     dev_addr: str | None

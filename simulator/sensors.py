@@ -28,7 +28,7 @@ class Device:
         self.site = site
         self.point = point
         self.seed = seed
-        self.name = f"{point.device.model.rpartition('/')[2].upper()}-{dev_eui[-4:].upper()}"
+        self.name = name_of(point.device.model, dev_eui)
         self.installed_at = point.device.installed_at.timestamp()
         self._world = world
         self._sensor: Sensor | None = None
@@ -89,6 +89,11 @@ def dev_eui_of(scenario: Scenario, site: SiteSpec, point: PointSpec) -> str:
     prefix = MODELS[point.device.model].eui_prefix
     text = "\x1f".join((scenario.scenario, site.name, point.name, point.device.channel))
     return prefix + blake2b(text.encode(), digest_size=8).hexdigest()[: 16 - len(prefix)]
+
+
+def name_of(model: str, dev_eui: str) -> str:
+    """What the LNS calls a device."""
+    return f"{model.rpartition('/')[2].upper()}-{dev_eui[-4:].upper()}"
 
 
 def build(scenario: Scenario, seed: int) -> list[Device]:

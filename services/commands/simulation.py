@@ -30,15 +30,34 @@ if TYPE_CHECKING:
     "--for", "seconds", metavar="SECONDS", type=click.FloatRange(0, min_open=True), help="How long, in seconds."
 )
 @click.option("--speed", default="real", show_default=True, help="real, max, or how many times as fast as the clock.")
-@click.option(
-    "--encoding", type=click.Choice(["json", "protobuf"]), default="json", show_default=True, help="Of events."
-)
+@click.option("--encoding", type=click.Choice(["json", "protobuf"]), help="Of events; json, at gateway level protobuf.")
 @click.option("--faster", type=click.FloatRange(1), help="Devices report so many times as often in real time.")
 @click.option("--seed", type=int, help="Instead of the scenario's.")
 @click.option("--file", type=click.Path(path_type=Path), help="Write JSON lines to this file instead of to the broker.")
 @click.option(
     "--territory", type=click.Path(path_type=Path), help="Write the scenario's devices as CSV; alone: do only that."
 )
+@click.option(
+    "--level",
+    type=click.Choice(["application", "gateway"]),
+    default="application",
+    show_default=True,
+    help="Events as ChirpStack publishes them, or LoRaWAN frames of gateways for a network server, by the clock.",
+)
+@click.option("--mqtt", metavar="URL", help="Broker to send to instead of TERROIR_MQTT_URL's.")
+@click.option("--prefix", help="Gateway level: topic prefix of the region; eu868 unless given.")
+@click.option("--confirmed", type=click.FloatRange(0, 1), help="Gateway level: share of devices that want answers.")
+@click.option(
+    "--state",
+    type=click.Path(path_type=Path),
+    help="Gateway level: keeps the devices' sessions; FILE.devices beside the manifest unless given.",
+)
+@click.option(
+    "--export-devices",
+    type=click.Path(path_type=Path),
+    help="Write the devices and their keys as CSV; alone: only that.",
+)
+@click.option("--export-gateways", type=click.Path(path_type=Path), help="Write the gateways as CSV; alone: only that.")
 @click.option("--quiet", is_flag=True, help="No progress.")
 def simulate(
     scenario: str,
@@ -46,11 +65,18 @@ def simulate(
     since: datetime | None,
     seconds: float | None,
     speed: str,
-    encoding: Literal["json", "protobuf"],
+    encoding: Literal["json", "protobuf"] | None,
     faster: float | None,
     seed: int | None,
     file: Path | None,
     territory: Path | None,
+    level: Literal["application", "gateway"],
+    mqtt: str | None,
+    prefix: str | None,
+    confirmed: float | None,
+    state: Path | None,
+    export_devices: Path | None,
+    export_gateways: Path | None,
     quiet: bool,
 ) -> None:
     """Send what the devices of SCENARIO (a name or a YAML file) would, to the broker of TERROIR_MQTT_URL.
@@ -58,17 +84,35 @@ def simulate(
     At speed real it sends the history up to now as fast as the broker takes it, then goes on in real time until it is
     stopped; with max only history. Everything is written to the manifest before it is sent, so that terroir verify can
     say what became of it. A manifest that exists is continued where it ends.
+
+    At --level gateway the devices join and send through virtual gateways, so that a network server can be driven; what
+    it publishes is what terroir ingest then stores and terroir verify compares.
     """
     from simulator.errors import SimulatorError
     from simulator.options import Options
     from simulator.run import export, run
 
     with told(SimulatorError):
+        exported = _export_network(scenario, seed, export_devices, export_gateways)
         if manifest is None:
-            if territory is None:
+            if territory is not None:
+                export(scenario, territory)
+            elif not exported:
                 raise Failure("simulate needs --manifest FILE, to keep what it sends")
-            export(scenario, territory)
             return
+        if level == "gateway":
+            for name, given in (("--since", since), ("--file", file)):
+                if given is not None:
+                    raise Failure(f"{name} is for --level application: a network server lives by the clock")
+            if speed != "real":
+                raise Failure("--speed is real at --level gateway: receive windows are seconds; use --faster instead")
+            if territory is not None:
+                export(scenario, territory)
+            _drive(scenario, manifest, mqtt, prefix, state, seconds, faster, confirmed, seed, encoding, quiet=quiet)
+            return
+        for name, given in (("--prefix", prefix), ("--confirmed", confirmed), ("--state", state)):
+            if given is not None:
+                raise Failure(f"{name} is for --level gateway")
         bar = Bar("sent")
 
         def tell(progress: "Progress") -> None:
@@ -78,14 +122,14 @@ def simulate(
             options = Options(
                 scenario=scenario,
                 manifest=manifest,
-                mqtt_url=None if file is not None else broker_url(read_settings()),
+                mqtt_url=None if file is not None else mqtt or broker_url(read_settings()),
                 file=file,
                 territory=territory,
                 since=in_utc(since),
                 duration=None if seconds is None else timedelta(seconds=seconds),
                 speed=parse_speed(speed),
                 seed=seed,
-                encoding=encoding,
+                encoding=encoding or "json",
                 interval_divisor=faster,
                 progress=(lambda _progress: None) if quiet else tell,
                 stop=stop,
@@ -96,6 +140,65 @@ def simulate(
         f"sent {summary.messages} messages from {summary.simulated_from:%F %T} to {summary.simulated_until:%F %T} UTC "
         f"in {summary.seconds:.1f} s; {summary.copies} copies, {summary.acknowledged} acknowledged, "
         f"{summary.outstanding} not; {summary.lost_on_air} frames lost on air"
+    )
+
+
+def _export_network(scenario: str, seed: int | None, devices: Path | None, gateways: Path | None) -> bool:
+    """Writes what a network server must know of the scenario; whether there was anything to write."""
+    from simulator.gateways.inventory import export_devices, export_gateways
+
+    if devices is not None:
+        export_devices(scenario, seed, devices)
+    if gateways is not None:
+        export_gateways(scenario, gateways)
+    return devices is not None or gateways is not None
+
+
+def _drive(
+    scenario: str,
+    manifest: Path,
+    mqtt: str | None,
+    prefix: str | None,
+    state: Path | None,
+    seconds: float | None,
+    faster: float | None,
+    confirmed: float | None,
+    seed: int | None,
+    encoding: Literal["json", "protobuf"] | None,
+    *,
+    quiet: bool,
+) -> None:
+    """A run at gateway level."""
+    from simulator.gateways.run import AirOptions, run
+
+    bar = Bar("sent")
+
+    def tell(progress: "Progress") -> None:
+        bar(progress.done, progress.total)
+
+    with stopped_by_signals() as stop:
+        options = AirOptions(
+            scenario=scenario,
+            manifest=manifest,
+            mqtt_url=mqtt or broker_url(read_settings()),
+            prefix="eu868" if prefix is None else prefix,
+            state=state,
+            duration=None if seconds is None else timedelta(seconds=seconds),
+            faster=faster or 1.0,
+            confirmed=confirmed or 0.0,
+            seed=seed,
+            encoding=encoding or "protobuf",
+            progress=(lambda _progress: None) if quiet else tell,
+            stop=stop,
+        )
+        summary = run(options)
+    bar.close()
+    answers = ", ".join(f"{count} {status}" for status, count in sorted(summary.statuses.items())) or "none"
+    click.echo(
+        f"{summary.joined} of {summary.devices} devices joined by {summary.join_requests} requests; {summary.frames} "
+        f"frames in {summary.seconds:.1f} s, {summary.copies} copies by the gateways, {summary.acknowledged} "
+        f"acknowledged, {summary.outstanding} not; {summary.lost_on_air} transmissions lost on air, "
+        f"{summary.repetitions} sent again; {summary.downlinks} downlinks heard (orders to gateways: {answers})"
     )
 
 

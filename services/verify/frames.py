@@ -1,6 +1,7 @@
 """Uplinks: is every frame there, once, as it was sent?"""
 
 from collections.abc import Callable
+from datetime import timedelta
 
 from services.verify.manifest import Manifest, SentUplink
 from services.verify.merge import merge
@@ -9,6 +10,8 @@ from services.verify.stored import Store, StoredUplink
 from services.verify.verdict import Kind, Tally
 
 NAME = "uplinks"
+# ChirpStack takes a gateway's clock for wrong when it is further from its own; and its own must be that good.
+CLOCK_LIMIT = timedelta(seconds=30)
 
 
 def compare_uplinks(manifest: Manifest, store: Store, scratch: Scratch, advance: Callable[[int], None]) -> Tally:
@@ -89,6 +92,16 @@ def compare_repetitions(manifest: Manifest, store: Store, tally: Tally) -> None:
             tally.fault(Kind.DOUBLED, f"{name}: {extra} of its repetitions were taken for new frames")
         elif rows.originals < max(total - frame.repeats, 1):
             tally.fault(Kind.CHANGED, f"{name} was set aside as a repetition, and is none")
+
+
+def judge_handed(manifest: Manifest, tally: Tally) -> None:
+    """What only a network server in between can do to frames: hand them on twice, or with another time."""
+    for dev_eui, f_cnt, message, count in manifest.handed_again():
+        tally.fault(
+            Kind.DOUBLED, f"frame {f_cnt} of {dev_eui} (message {message}) was taken for new {count} times more"
+        )
+    for dev_eui, f_cnt, message, seconds in manifest.misdated(CLOCK_LIMIT):
+        tally.fault(Kind.CHANGED, f"frame {f_cnt} of {dev_eui} (message {message}): its time moved by {seconds:+.1f} s")
 
 
 def _name(sent: SentUplink) -> str:

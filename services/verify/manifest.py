@@ -1,7 +1,7 @@
 """Reading a manifest: everything the simulator sent, in order, as docs/manifest.md describes it."""
 
 import sqlite3
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -89,6 +89,37 @@ class Manifest:
         self._connection = connection
         self.path = path
         self.messages, self.values = self._size()
+
+    @property
+    def of_gateways(self) -> bool:
+        """Whether frames of gateways were sent, so that what is stored was written by a network server in between."""
+        row = self._connection.execute(self._sql["level"]).fetchone()
+        return row is not None and row[0] == "gateway"
+
+    def bind(self, stored: Iterable[tuple[str, str, int, str, datetime, int, bool]]) -> None:
+        """Gives each frame the id and the time that the network server gave it: all later passes see those.
+
+        `stored`: dev_eui, dev_addr, f_cnt, deduplication id, measured_at, gateways, whether it gives readings; in the
+        order of arrival within a frame.
+        """
+        sql, execute = self._sql, self._connection.execute
+        execute(sql["create_handed"])
+        execute(sql["create_again"])
+        for dev_eui, dev_addr, f_cnt, deduplication_id, measured_at, gateways, counts in stored:
+            at = (measured_at - _EPOCH) // timedelta(microseconds=1)
+            first = execute(sql["hand"], (dev_eui, dev_addr, f_cnt, deduplication_id, at, gateways)).rowcount
+            if not first and counts:
+                execute(sql["hand_again"], (dev_eui, dev_addr, f_cnt, deduplication_id))
+        execute(sql["view_messages"])
+        execute(sql["view_values"])
+
+    def misdated(self, limit: timedelta) -> Iterator[tuple[str, int, int, float]]:
+        """After `bind`: dev_eui, f_cnt, message and seconds of frames whose time moved by more than `limit`."""
+        yield from self._connection.execute(self._sql["misdated"], (limit // timedelta(microseconds=1),))
+
+    def handed_again(self) -> Iterator[tuple[str, int, int, int]]:
+        """After `bind`: dev_eui, f_cnt, message and number of further rows of frames taken for new again."""
+        yield from self._connection.execute(self._sql["handed_again"])
 
     @classmethod
     @contextmanager

@@ -45,3 +45,65 @@ SELECT
 FROM value v
 JOIN message m ON m.id = v.message
 ORDER BY m.dev_eui, v.quantity, v.channel, v.measured_at;
+
+-- name: level
+-- What was sent: events of a network server ("application", where nothing is said) or frames of gateways ("gateway").
+SELECT value FROM manifest WHERE key = 'level';
+
+-- name: create_handed
+-- What a network server made of each frame of a gateway-level manifest: its first row in the store.
+CREATE TEMP TABLE handed (
+    dev_eui TEXT, dev_addr TEXT, f_cnt INTEGER, deduplication_id TEXT, time INTEGER, gateways INTEGER,
+    PRIMARY KEY (dev_eui, dev_addr, f_cnt)
+) WITHOUT ROWID;
+
+-- name: create_again
+-- Further rows of the store that give readings for the same frames.
+CREATE TEMP TABLE again (dev_eui TEXT, dev_addr TEXT, f_cnt INTEGER, deduplication_id TEXT);
+
+-- name: hand
+-- One stored frame, unless that frame was there before.
+INSERT OR IGNORE INTO handed VALUES (?, ?, ?, ?, ?, ?);
+
+-- name: hand_again
+-- One more stored row of a frame.
+INSERT INTO again VALUES (?, ?, ?, ?);
+
+-- name: view_messages
+-- The messages with the id and the time the network server gave them, and how many of the copies it had in time.
+CREATE TEMP VIEW message AS
+SELECT
+    m.id, m.topic, m.event, m.dev_eui,
+    coalesce(h.deduplication_id, printf('none, message %012d', m.id)) AS deduplication_id,
+    m.body_sha256, coalesce(h.time, m.time) AS time, m.dev_addr, m.f_cnt, m.f_port, m.payload,
+    CASE WHEN h.gateways BETWEEN 1 AND m.copies THEN h.gateways ELSE m.gateways END AS gateways,
+    m.copies, m.acknowledged, m.expect, m.declared, m.fault
+FROM main.message m
+LEFT JOIN handed h USING (dev_eui, dev_addr, f_cnt);
+
+-- name: view_values
+-- The values; those of the uplink's time have the time the network server gave it.
+CREATE TEMP VIEW value AS
+SELECT
+    v.message, v.quantity, v.channel,
+    CASE WHEN v.measured_at = m.time THEN coalesce(h.time, m.time) ELSE v.measured_at END AS measured_at,
+    v.value, v.resolution
+FROM main.value v
+JOIN main.message m ON m.id = v.message
+LEFT JOIN handed h USING (dev_eui, dev_addr, f_cnt);
+
+-- name: misdated
+-- Frames whose time moved by more than so many microseconds between the gateway and the store.
+SELECT m.dev_eui, m.f_cnt, m.id, (h.time - m.time) / 1e6
+FROM main.message m
+JOIN handed h USING (dev_eui, dev_addr, f_cnt)
+WHERE abs(h.time - m.time) > ?
+ORDER BY m.id;
+
+-- name: handed_again
+-- Frames of the manifest that the store took for new more than once.
+SELECT m.dev_eui, m.f_cnt, m.id, count(*)
+FROM main.message m
+JOIN again a USING (dev_eui, dev_addr, f_cnt)
+GROUP BY m.id
+ORDER BY m.id;

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
-from services.verify.frames import compare_repetitions, compare_uplinks
+from services.verify.frames import compare_repetitions, compare_uplinks, judge_handed
 from services.verify.manifest import Manifest
 from services.verify.messages import compare_events, compare_quarantine, settle
 from services.verify.readings import compare_readings
@@ -27,6 +27,8 @@ def verify(conninfo: str, manifest: Path, progress: Progress = lambda _done, _to
         Store.open(conninfo) as store,
         closing(Scratch()) as scratch,
     ):
+        if sent.of_gateways:
+            sent.bind(store.handed())
         # Uplinks and events pass the messages once, the quarantine passes all of them again.
         total = 2 * sent.messages + sent.values
         done = 0
@@ -38,6 +40,8 @@ def verify(conninfo: str, manifest: Path, progress: Progress = lambda _done, _to
 
         uplinks = compare_uplinks(sent, store, scratch, advance)
         compare_repetitions(sent, store, uplinks)
+        if sent.of_gateways:
+            judge_handed(sent, uplinks)
         events = compare_events(sent, store, scratch, advance)
         quarantine = compare_quarantine(sent, store, scratch, advance)
         settle(scratch, uplinks, events)

@@ -99,6 +99,10 @@ class Store:
     def uplinks(self) -> Iterator[StoredUplink]:
         return map(StoredUplink._make, self._stream("uplinks"))
 
+    def handed(self) -> Iterator[tuple[str, str, int, str, datetime, int, bool]]:
+        """Every frame as `Manifest.bind` takes it."""
+        return iter(self._stream("handed_frames"))
+
     def frames(self) -> Iterator[StoredFrame]:
         return map(StoredFrame._make, self._stream("repeated_frames"))
 

@@ -11,6 +11,7 @@ import secrets
 import ssl
 import threading
 import time
+from collections.abc import Callable, Sequence
 from typing import Protocol, cast
 
 import paho.mqtt.client as mqtt
@@ -35,17 +36,30 @@ class _TlsClient(Protocol):
     def tls_set_context(self, context: ssl.SSLContext) -> None: ...
 
 
-class MqttTarget:
-    """Publishes to a broker."""
+def _deaf(topic: str, body: bytes) -> None:
+    del topic, body
 
-    def __init__(self, url: str, stop: threading.Event) -> None:
-        """Connects.
+
+class MqttTarget:
+    """Publishes to a broker; with `topics` it listens too, and tells `received` whenever it waits or publishes."""
+
+    def __init__(
+        self,
+        url: str,
+        stop: threading.Event,
+        topics: Sequence[str] = (),
+        received: Callable[[str, bytes], None] = _deaf,
+    ) -> None:
+        """Connects, and subscribes at QoS 1.
 
         Raises:
             TargetError: nobody answers, or the broker refuses.
         """
         self._address = broker_address(url)
         self._stop = stop
+        self._topics = topics
+        self._received = received
+        self._subscribed = not topics
         self._window = _WINDOW
         self._connected = False
         self._refused: str | None = None
@@ -72,6 +86,8 @@ class MqttTarget:
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect
         client.on_publish = self._on_publish
+        client.on_subscribe = self._on_subscribe
+        client.on_message = lambda _client, _userdata, message: self._received(message.topic, bytes(message.payload))
         return client
 
     def _on_connect(
@@ -90,6 +106,22 @@ class MqttTarget:
         self._window = min(_WINDOW, granted)
         self._connected = True
         self._pause = 0.25
+        if self._topics:
+            self._client.subscribe([(topic, 1) for topic in self._topics])
+
+    def _on_subscribe(
+        self,
+        client: mqtt.Client,
+        userdata: object,
+        mid: int,
+        reasons: list[ReasonCode],
+        properties: Properties | None,
+    ) -> None:
+        del client, userdata, mid, properties
+        self._subscribed = True
+        for reason in reasons:
+            if reason.is_failure:
+                self._refused = str(reason)
 
     def _on_disconnect(
         self,
@@ -116,11 +148,13 @@ class MqttTarget:
         address = self._address
         place = f"{address.host}:{address.port}"
         deadline = time.monotonic() + CONNECT_WITHIN
-        while not self._connected and not self._stop.is_set():
+        while not (self._connected and self._subscribed) and not self._stop.is_set():
             trouble = "no answer"
             try:
                 self._client.connect(address.host, address.port, keepalive=_KEEPALIVE)
-                while not self._connected and self._refused is None and time.monotonic() < deadline:
+                while (
+                    not (self._connected and self._subscribed) and self._refused is None and time.monotonic() < deadline
+                ):
                     if self._client.loop(0.2) != MQTTErrorCode.MQTT_ERR_SUCCESS:
                         break
             except ssl.SSLError as error:
@@ -130,7 +164,7 @@ class MqttTarget:
                 self._stop.wait(0.3)
             if self._refused is not None:
                 raise TargetError(f"the MQTT broker at {place} refuses: {self._refused}; check user and password")
-            if not self._connected and time.monotonic() > deadline:
+            if not (self._connected and self._subscribed) and time.monotonic() > deadline:
                 raise TargetError(f"no MQTT broker at {place}: {trouble}; start it or mend the address")
 
     def _service(self, seconds: float) -> None:
@@ -149,16 +183,16 @@ class MqttTarget:
             except OSError:
                 return  # nobody there yet: the next call tries again, after a longer pause
 
-    def publish(self, key: int, topic: str, body: bytes) -> bool:
+    def publish(self, key: int, topic: str, body: bytes, *, retain: bool = False) -> bool:
         """Sends, or waits for the window; False when asked to stop while there is no connection."""
         while not self._connected or len(self._outstanding) >= self._window:
             if self._stop.is_set() and not self._connected:
                 return False
             self._service(0.5)
-        info = self._client.publish(topic, body, qos=1)
+        info = self._client.publish(topic, body, qos=1, retain=retain)
         while info.rc == MQTTErrorCode.MQTT_ERR_QUEUE_SIZE:  # its packet identifier still waits for a PUBACK
             self._service(0.5)
-            info = self._client.publish(topic, body, qos=1)
+            info = self._client.publish(topic, body, qos=1, retain=retain)
         self._outstanding[info.mid] = key
         if info.rc != MQTTErrorCode.MQTT_ERR_SUCCESS:
             self._connected = False  # paho keeps the message and sends it after the reconnection

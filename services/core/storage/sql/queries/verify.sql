@@ -61,3 +61,9 @@ JOIN quantity q ON q.code = s.quantity
 LEFT JOIN uplink u ON u.id = r.uplink
 LEFT JOIN installation i ON i.point_id = s.point_id AND i.channel = s.mount AND i.period @> r.measured_at
 ORDER BY coalesce(u.dev_eui, i.dev_eui, '') COLLATE "C", s.quantity COLLATE "C", s.channel COLLATE "C", r.measured_at;
+
+-- name: handed_frames
+-- Every stored frame by what a device knows of it, in order of arrival, with whether it gives readings.
+SELECT dev_eui, dev_addr, f_cnt, deduplication_id::text, measured_at, gateway_count::integer, outcome <> 'repeat'
+FROM uplink
+ORDER BY dev_eui, dev_addr, f_cnt, received_at, id;
