@@ -88,12 +88,13 @@ def simulate(
     At --level gateway the devices join and send through virtual gateways, so that a network server can be driven; what
     it publishes is what terroir ingest then stores and terroir verify compares.
     """
+    from services.commands.air import drive, export_network
     from simulator.errors import SimulatorError
     from simulator.options import Options
     from simulator.run import export, run
 
     with told(SimulatorError):
-        exported = _export_network(scenario, seed, export_devices, export_gateways)
+        exported = export_network(scenario, seed, export_devices, export_gateways)
         if manifest is None:
             if territory is not None:
                 export(scenario, territory)
@@ -108,7 +109,19 @@ def simulate(
                 raise Failure("--speed is real at --level gateway: receive windows are seconds; use --faster instead")
             if territory is not None:
                 export(scenario, territory)
-            _drive(scenario, manifest, mqtt, prefix, state, seconds, faster, confirmed, seed, encoding, quiet=quiet)
+            drive(
+                scenario,
+                manifest,
+                mqtt or broker_url(read_settings()),
+                prefix,
+                state,
+                seconds,
+                faster,
+                confirmed,
+                seed,
+                encoding,
+                quiet=quiet,
+            )
             return
         for name, given in (("--prefix", prefix), ("--confirmed", confirmed), ("--state", state)):
             if given is not None:
@@ -140,65 +153,6 @@ def simulate(
         f"sent {summary.messages} messages from {summary.simulated_from:%F %T} to {summary.simulated_until:%F %T} UTC "
         f"in {summary.seconds:.1f} s; {summary.copies} copies, {summary.acknowledged} acknowledged, "
         f"{summary.outstanding} not; {summary.lost_on_air} frames lost on air"
-    )
-
-
-def _export_network(scenario: str, seed: int | None, devices: Path | None, gateways: Path | None) -> bool:
-    """Writes what a network server must know of the scenario; whether there was anything to write."""
-    from simulator.gateways.inventory import export_devices, export_gateways
-
-    if devices is not None:
-        export_devices(scenario, seed, devices)
-    if gateways is not None:
-        export_gateways(scenario, gateways)
-    return devices is not None or gateways is not None
-
-
-def _drive(
-    scenario: str,
-    manifest: Path,
-    mqtt: str | None,
-    prefix: str | None,
-    state: Path | None,
-    seconds: float | None,
-    faster: float | None,
-    confirmed: float | None,
-    seed: int | None,
-    encoding: Literal["json", "protobuf"] | None,
-    *,
-    quiet: bool,
-) -> None:
-    """A run at gateway level."""
-    from simulator.gateways.run import AirOptions, run
-
-    bar = Bar("sent")
-
-    def tell(progress: "Progress") -> None:
-        bar(progress.done, progress.total)
-
-    with stopped_by_signals() as stop:
-        options = AirOptions(
-            scenario=scenario,
-            manifest=manifest,
-            mqtt_url=mqtt or broker_url(read_settings()),
-            prefix="eu868" if prefix is None else prefix,
-            state=state,
-            duration=None if seconds is None else timedelta(seconds=seconds),
-            faster=faster or 1.0,
-            confirmed=confirmed or 0.0,
-            seed=seed,
-            encoding=encoding or "protobuf",
-            progress=(lambda _progress: None) if quiet else tell,
-            stop=stop,
-        )
-        summary = run(options)
-    bar.close()
-    answers = ", ".join(f"{count} {status}" for status, count in sorted(summary.statuses.items())) or "none"
-    click.echo(
-        f"{summary.joined} of {summary.devices} devices joined by {summary.join_requests} requests; {summary.frames} "
-        f"frames in {summary.seconds:.1f} s, {summary.copies} copies by the gateways, {summary.acknowledged} "
-        f"acknowledged, {summary.outstanding} not; {summary.lost_on_air} transmissions lost on air, "
-        f"{summary.repetitions} sent again; {summary.downlinks} downlinks heard (orders to gateways: {answers})"
     )
 
 

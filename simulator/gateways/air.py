@@ -11,9 +11,10 @@ from simulator.gateways.gateway import OnAir, VirtualGateway
 from simulator.gateways.inventory import app_key_of, join_eui_of
 from simulator.gateways.messages import Copy
 from simulator.lorawan.channels import spreading_factor
-from simulator.lorawan.device import EndDevice, Transmission
+from simulator.lorawan.device import EndDevice
 from simulator.lorawan.frames import Downlink
 from simulator.lorawan.state import DeviceState
+from simulator.lorawan.transmission import Transmission
 from simulator.message import Message
 from simulator.noise import Draws, unit
 from simulator.scenario.model import Scenario

@@ -6,7 +6,7 @@ tell it of a downlink. Moments are microseconds since 1970.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import NamedTuple
 
 from simulator.encoders.truth import Payload
@@ -25,6 +25,7 @@ from simulator.lorawan.frames import (
     open_join_accept,
 )
 from simulator.lorawan.state import DeviceState, Session
+from simulator.lorawan.transmission import Transmission
 from simulator.noise import Draws
 
 SECOND = 1_000_000
@@ -33,28 +34,6 @@ _SYMBOLS = 8  # how long a window stays open for a preamble
 _TOLERANCE = 10_000  # microseconds a downlink may come early or late
 _TRANSMISSIONS = 8  # of a confirmed frame that nobody acknowledges (as 1.0.3, 18.4, recommends)
 _FIRST_JOIN_PAUSE, _LONGEST_JOIN_PAUSE = 4 * SECOND, 3600 * SECOND
-
-
-@dataclass(frozen=True, slots=True)
-class Transmission:
-    """A frame on air. `dev_addr`, `f_cnt` and `payload` are None for a JoinRequest; `payload` also for MAC-only."""
-
-    phy: bytes
-    frequency: int
-    data_rate: int
-    start: int
-    airtime: int
-    attempt: int
-    dev_addr: int | None = None
-    f_cnt: int | None = None
-    f_port: int | None = None
-    confirmed: bool = False
-    payload: Payload | None = None
-
-    @property
-    def end(self) -> int:
-        """When the last symbol is sent; the windows count from here."""
-        return self.start + self.airtime
 
 
 class _Window(NamedTuple):

@@ -55,6 +55,23 @@ def terroir(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str
             {},
             "--speed is real, max or a number",
         ),
+        (
+            ["simulate", "village", "--manifest", "none", "--level", "gateway", "--speed", "max"],
+            {},
+            "receive windows are seconds; use --faster",
+        ),
+        (
+            ["simulate", "village", "--manifest", "none", "--level", "gateway", "--file", "none"],
+            {},
+            "--file is for --level application",
+        ),
+        (["simulate", "village", "--manifest", "none", "--confirmed", "1"], {}, "--confirmed is for --level gateway"),
+        (
+            ["simulate", "village", "--manifest", "/proc", "--level", "gateway", "--mqtt", "mqtt://127.0.0.1:1"],
+            {},
+            "/proc: cannot be used as a manifest",
+        ),
+        (["simulate", "village", "--export-devices", "/proc/none"], {}, "/proc/none: cannot be written"),
         (["devices", "import", "/nowhere.csv"], {}, "/nowhere.csv: No such file or directory"),
     ],
 )
