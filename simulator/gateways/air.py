@@ -6,7 +6,9 @@ import heapq
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from simulator.encoders.truth import Payload
 from simulator.gateways.airlog import Heard, Sent
+from simulator.gateways.field import Field
 from simulator.gateways.gateway import OnAir, VirtualGateway
 from simulator.gateways.inventory import app_key_of, join_eui_of
 from simulator.gateways.messages import Copy
@@ -21,22 +23,9 @@ from simulator.scenario.model import Scenario
 from simulator.sensors import Device
 from simulator.station import SECOND, Session, Station
 
+_MINUTE = 60 * SECOND
+_AWAY = 4 * SECOND  # longer than any frame is on air
 _POWER_ON_WITHIN = 60 * SECOND  # the devices of a scenario are switched on within a minute
-
-
-class Field:
-    """A device in the field: its place and signal, its LoRaWAN side, and the frame the manifest is to have."""
-
-    __slots__ = ("confirmed", "device", "last", "message", "reach", "snr", "station")
-
-    def __init__(self, station: Station, device: EndDevice, *, confirmed: bool) -> None:
-        self.station = station
-        self.device = device
-        self.confirmed = confirmed
-        self.last: int | None = None
-        self.message: tuple[int, Message] | None = None  # (f_cnt, row): repetitions belong to it
-        self.reach: frozenset[int] = frozenset()  # the gateways that heard it last
-        self.snr = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,11 +125,19 @@ class Air:
         device = one.device
         draws = Draws(one.station.device.seed, at)
         if isinstance(action, _Report):
-            self._report(one, now)
+            if device.joined:
+                one.reported = one.read_at or None
+                device.submit(self._read(one, now), now, confirmed=one.confirmed)
             self._push(one.station.report_after(max(at, now - one.station.interval)), action)
         elif isinstance(action, _Wake):
             if device.wake_at != at:
                 return  # it was put off, or done already
+            if device.waits and one.by_minute and now % _MINUTE > _MINUTE - _AWAY:
+                device.wake_at = now - now % _MINUTE + _MINUTE + SECOND
+                self._push_wake(one)
+                return
+            if device.waits and now - one.read_at > SECOND:
+                device.refresh(self._read(one, now))  # its sub-bands had to rest
             sent = device.wake(now, draws)
             happened.changed[device.dev_eui] = device.state
             if sent is not None:
@@ -152,13 +149,10 @@ class Air:
             self._hear(one, action.down, draws, happened)
         self._push_wake(one)
 
-    def _report(self, one: Field, now: int) -> None:
-        if not one.device.joined:
-            return
-        since = now - one.last if one.last is not None else one.station.interval
-        one.last = now
-        payload = one.station.device.sample(now / SECOND, since / SECOND)
-        one.device.submit(payload, now, confirmed=one.confirmed)
+    def _read(self, one: Field, now: int) -> Payload:
+        since = one.station.interval if one.reported is None else now - one.reported
+        one.read_at = now
+        return one.station.device.sample(now / SECOND, since / SECOND)
 
     def _land(self, one: Field, sent: Transmission, draws: Draws, happened: Happened) -> None:
         """The last symbol is sent: every gateway that heard the frame has it."""

@@ -80,6 +80,16 @@ class EndDevice:
         self._pending = None
         self.wake_at = max(at, self._quiet_until)
 
+    @property
+    def waits(self) -> bool:
+        """Whether a payload is yet to be sent for the first time."""
+        return self._queued is not None
+
+    def refresh(self, payload: Payload) -> None:
+        """A payload that still waits is read again, just before it goes."""
+        if self._queued is not None:
+            self._queued = (payload, self._queued[1])
+
     def wake(self, at: int, draws: Draws) -> Transmission | None:
         """What goes on air at `at`, if anything; `wake_at` says when to ask again."""
         if at < self._quiet_until:

@@ -1,0 +1,25 @@
+"""A device in the field, as the air sees it."""
+
+from __future__ import annotations
+
+from simulator.catalogue import MODELS
+from simulator.lorawan.device import EndDevice
+from simulator.message import Message
+from simulator.station import Station
+
+
+class Field:
+    """A device in the field: its place and signal, its LoRaWAN side, and the frame the manifest is to have."""
+
+    __slots__ = ("by_minute", "confirmed", "device", "message", "reach", "read_at", "reported", "snr", "station")
+
+    def __init__(self, station: Station, device: EndDevice, *, confirmed: bool) -> None:
+        self.station = station
+        self.device = device
+        self.by_minute = MODELS[station.device.point.device.model].dated_by_minute
+        self.confirmed = confirmed and not self.by_minute  # a repetition would have another minute
+        self.reported: int | None = None  # the report before the last
+        self.read_at = 0
+        self.message: tuple[int, Message] | None = None  # (f_cnt, row): repetitions belong to it
+        self.reach: frozenset[int] = frozenset()  # the gateways that heard it last
+        self.snr = 0.0
