@@ -13,6 +13,9 @@ from types import MappingProxyType
 import decoders
 from decoders.frame import Decoder
 
+NO_VENDORS = frozenset({"codec", "javascript", "vocabulary"})
+"""Packages beside those of vendors."""
+
 
 def get(model: str) -> Decoder | None:
     """The decoder of a model such as "milesight/am300", or None when there is none."""
@@ -34,7 +37,7 @@ def model_of(module: str) -> str:
 def _registry() -> Mapping[str, Decoder]:
     found: dict[str, Decoder] = {}
     for vendor in pkgutil.iter_modules(decoders.__path__, f"{decoders.__name__}."):
-        if not vendor.ispkg:
+        if not vendor.ispkg or vendor.name.partition(".")[2] in NO_VENDORS:
             continue
         package = importlib.import_module(vendor.name)
         for module in pkgutil.iter_modules(package.__path__, f"{vendor.name}."):

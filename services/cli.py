@@ -2,6 +2,7 @@
 
 import click
 
+from services.commands.codec import codec
 from services.commands.decoding import decode, decoders
 from services.commands.demo import demo
 from services.commands.devices import devices
@@ -25,6 +26,7 @@ COMMANDS: tuple[click.Command, ...] = (
     verify,
     decoders,
     decode,
+    codec,
     quarantine,
     replay,
     ledger,

@@ -79,7 +79,10 @@ def decode(model: str, payload: str, f_port: int, at: datetime | None) -> None:
 
     decoder = get(model)
     if decoder is None:
-        raise Failure(f"there is no decoder {model}; terroir decoders list shows those there are")
+        raise Failure(
+            f"there is no decoder {model}; terroir decoders list shows those there are, "
+            "terroir codec try runs a vendor's own"
+        )
     try:
         frame = Frame(f_port, bytes.fromhex(payload), at or system_clock())
     except ValueError as error:
@@ -90,10 +93,11 @@ def decode(model: str, payload: str, f_port: int, at: datetime | None) -> None:
         click.echo(f"{decoder.model} {decoder.version} refuses the frame: {error}", err=True)
         raise SystemExit(1) from error
     click.echo(f"{decoder.name} ({decoder.model} {decoder.version}), {len(frame.payload)} bytes on port {f_port}\n")
-    _show(decoded)
+    show_decoded(decoded)
 
 
-def _show(decoded: "Decoded") -> None:
+def show_decoded(decoded: "Decoded") -> None:
+    """Its values as a table, then what else it says."""
     from decoders.quantities import QUANTITIES
 
     rows = [

@@ -1,14 +1,20 @@
 """Every decoder there is: those of this release, and the codecs of the database, asked in one way."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import cast
 
 import structlog
 
 import decoders
 from decoders import Decoded, DecodeError, Decoder, Frame
+from decoders.codec.codec import Codec
+from decoders.codec.mapping import TooManyValues, apply
+from decoders.codec.program import Call, Failure, Json, Output, Ran, Runner
+from decoders.codec.reasons import POSTPONED, CodecReason
 from services.core.domain import Flag
 
 CRASHED = "decoder_crashed"
@@ -22,6 +28,7 @@ class Dropped(StrEnum):
     NOT_INSTALLED = "value_before_installation"
     NOT_FINITE = "value_not_finite"
     NOT_A_NUMBER = "value_not_a_number"
+    WITHOUT_TIME = "value_without_time"
     UNKNOWN_QUANTITY = "unknown_quantity"
 
 
@@ -46,7 +53,7 @@ class Entry:
     """A decoder of the book. ``label`` is "id@version" as uplinks record it."""
 
     label: str
-    native: Decoder
+    decoder: Decoder | Codec
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,32 +90,104 @@ Answer = Understood | Refused | Postponed
 
 
 class DecoderBook:
-    """Finds decoders by the id that device models name, and asks them; cheap to make."""
+    """Finds decoders by the id that device models name, and asks them; cheap to make.
+
+    A codec of the database comes before a decoder of this release that goes by the same id: somebody chose it.
+    Without a ``runner`` the frames of JavaScript codecs are postponed.
+    """
+
+    def __init__(self, codecs: Mapping[str, Codec] | None = None, runner: Runner | None = None) -> None:
+        self._codecs = codecs or {}
+        self._runner = runner
 
     def find(self, decoder: str | None) -> Entry | None:
         """The decoder of that id; None when there is none."""
-        native = decoders.get(decoder) if decoder else None
+        if not decoder:
+            return None
+        codec = self._codecs.get(decoder)
+        if codec is not None:
+            return Entry(codec.label, codec)
+        native = decoders.get(decoder)
         return Entry(f"{native.model}@{native.version}", native) if native else None
 
     def ready(self) -> list[str]:
         """Ids of the decoders that can be asked now."""
-        return [decoder.model for decoder in decoders.all_decoders()]
+        native = [decoder.model for decoder in decoders.all_decoders() if decoder.model not in self._codecs]
+        return native + [codec.decoder for codec in self._codecs.values() if self._can_run(codec)]
 
     def wants_object(self, decoder: str | None) -> bool:
         """Whether a frame needs the network server's own decoding beside it: it is read, or there is no decoder."""
-        return self.find(decoder) is None
+        entry = self.find(decoder)
+        return entry is None or (isinstance(entry.decoder, Codec) and entry.decoder.program is None)
 
     def decode(self, asked: Sequence[Asked]) -> list[Answer]:
         """Ask for all frames together; the answers are in their order. Raises nothing."""
-        return [_native(one.entry, one.frame) for one in asked]
+        answers = [_native(one) for one in asked]
+        places = [place for place, answer in enumerate(answers) if answer is None]
+        if places:
+            outputs = self._outputs([asked[place] for place in places])
+            for place, output in zip(places, outputs, strict=True):
+                answers[place] = _read(asked[place], output)
+        return [answer for answer in answers if answer is not None]
+
+    def _can_run(self, codec: Codec) -> bool:
+        if codec.program is None:
+            return True
+        return self._runner is not None and not self._runner.suspended(codec.label)
+
+    def _outputs(self, asked: Sequence[Asked]) -> list[Ran]:
+        """What codecs made of their frames, run together, or the network server."""
+        calls = [_call(one) for one in asked]
+        runnable = [call for call in calls if call is not None]
+        if self._runner is not None:
+            ran = iter(self._runner.run(runnable))
+        else:
+            ran = iter([Failure(CodecReason.UNAVAILABLE, "nothing runs codecs here")] * len(runnable))
+        return [_object(one.frame) if call is None else next(ran) for one, call in zip(asked, calls, strict=True)]
 
 
-def _native(entry: Entry, frame: TimedFrame) -> Answer:
+def _native(asked: Asked) -> Answer | None:
+    """None when that is no decoder of ours."""
+    decoder, frame = asked.entry.decoder, asked.frame
+    if isinstance(decoder, Codec):
+        return None
     try:
         # What completes a time within a frame is when the network heard it, not when a backlog reached us.
-        return Understood(entry.native.decode(Frame(frame.f_port, frame.payload, frame.measured_at)))
+        return Understood(decoder.decode(Frame(frame.f_port, frame.payload, frame.measured_at)))
     except DecodeError as error:
         return Refused(error.reason.value)
     except Exception:  # noqa: BLE001  whatever a decoder does wrong must cost its own frames only
-        structlog.get_logger().exception("decoder_crashed", decoder=entry.label, dev_eui=frame.dev_eui)
+        structlog.get_logger().exception("decoder_crashed", decoder=asked.entry.label, dev_eui=frame.dev_eui)
         return Refused(CRASHED)
+
+
+def _call(asked: Asked) -> Call | None:
+    decoder, frame = asked.entry.decoder, asked.frame
+    if not isinstance(decoder, Codec) or decoder.program is None:
+        return None
+    return Call(decoder.program, frame.f_port, frame.payload, frame.measured_at.timestamp() * 1000)
+
+
+def _object(frame: TimedFrame) -> Ran:
+    content: object = None
+    if frame.object_json is not None:
+        content = json.loads(frame.object_json)
+    if not isinstance(content, dict):
+        return Failure(CodecReason.NO_OBJECT, "the network server decoded nothing")
+    return Output(cast("Mapping[str, Json]", content))
+
+
+def _read(asked: Asked, output: Ran) -> Answer:
+    if isinstance(output, Failure):
+        made = Postponed if output.reason in POSTPONED else Refused
+        return made(output.reason.value)
+    if not isinstance(asked.entry.decoder, Codec):
+        raise TypeError(f"{asked.entry.label} is no codec")
+    try:
+        mapped = apply(asked.entry.decoder.mapping, output.data, output.warnings)
+    except TooManyValues:
+        return Refused(CodecReason.TOO_LARGE.value)
+    except Exception:  # noqa: BLE001  an output nobody thought of must cost its own frame only
+        structlog.get_logger().exception("mapping_crashed", decoder=asked.entry.label, dev_eui=asked.frame.dev_eui)
+        return Refused(CRASHED)
+    return Understood(mapped.decoded, {Dropped(reason.value): count for reason, count in mapped.dropped.items()})

@@ -9,6 +9,7 @@ from time import perf_counter
 
 import structlog
 
+from decoders.codec.program import Runner
 from services.core.clock import Clock
 from services.core.decoder_book import DecoderBook
 from services.core.domain import DeviceEvent, Rejected, Uplink
@@ -37,7 +38,15 @@ class _Item:
 
 
 class Pipeline:
-    def __init__(self, parser: Parser, store: Store, settings: Settings, clock: Clock, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        parser: Parser,
+        store: Store,
+        settings: Settings,
+        clock: Clock,
+        metrics: Metrics,
+        runner: Runner | None = None,
+    ) -> None:
         self.limit = ShareLimit(settings)
         self._parser = parser
         self._store = store
@@ -45,6 +54,7 @@ class Pipeline:
         self._repeat_window = settings.repeat_window
         self._clock = clock
         self._metrics = metrics
+        self._runner = runner
         self._account = RunAccount(metrics)
 
     def acknowledged(self, messages: Sequence[Message]) -> None:
@@ -80,7 +90,8 @@ class Pipeline:
             devices = inventory.devices(connection, {uplink.dev_eui for _, uplink in uplinks})
             self.limit.judge(connection, inventory, [item.parsed for item in items])
             received = [(message, uplink, devices[uplink.dev_eui]) for message, uplink in uplinks]
-            frames = frame_rows(received, self._parser, DecoderBook(), self._store.ids, self._rules)
+            book = DecoderBook(inventory.codecs(connection), self._runner)
+            frames = frame_rows(received, self._parser, book, self._store.ids, self._rules)
             series = inventory.series(connection, (value.series for frame in frames for value in frame.decoding.values))
             heard = {copy.gateway: uplink.received_at for _, uplink in uplinks for copy in uplink.receptions}
             gateways = inventory.gateways(connection, heard)

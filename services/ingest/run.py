@@ -10,6 +10,7 @@ import psycopg
 import structlog
 from prometheus_client import start_http_server
 
+from decoders.javascript.pool import CodecPool
 from services.core.clock import Clock
 from services.core.settings import Settings
 from services.core.storage.errors import StoreUnavailable
@@ -51,7 +52,8 @@ def run(settings: Settings, clock: Clock, stop: threading.Event) -> None:
             return
         store = Store(settings, clock)
         parser = Parser(topics, settings.encoding, TimeRules.of(settings))
-        pipeline = Pipeline(parser, store, settings, clock, metrics)
+        runner = CodecPool()
+        pipeline = Pipeline(parser, store, settings, clock, metrics, runner)
         _spare_the_collector()
         source.start()
         _log.info("ingest_started", filter=topics.subscription, client_id=settings.mqtt_client_id)
@@ -60,6 +62,7 @@ def run(settings: Settings, clock: Clock, stop: threading.Event) -> None:
         finally:
             source.stop()
             store.close()
+            runner.close()
     _log.info("ingest_stopped")
 
 

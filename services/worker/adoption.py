@@ -12,7 +12,8 @@ FRAMES = 500
 
 def step(context: Context) -> Progress:
     """Adopt the next waiting frames, if there are any."""
-    adopted = adopt_pending(context.connection, context.clock, context.settings, FRAMES, DecoderBook())
+    book = DecoderBook(context.codecs.refresh(context.connection), context.runner)
+    adopted = adopt_pending(context.connection, context.clock, context.settings, FRAMES, book)
     return Progress.MORE if adopted else Progress.IDLE
 
 

@@ -1,15 +1,17 @@
 """What a job is: a name, a rhythm, and one bounded step of work."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
 
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
+from decoders.codec.program import Runner
 from services.core.clock import Clock
 from services.core.settings import Settings
+from services.core.storage.codecs import CodecShelf
 
 
 class Progress(StrEnum):
@@ -23,11 +25,16 @@ class Progress(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What a step works with. ``connection`` is in autocommit: a step opens its own transactions."""
+    """What a step works with. ``connection`` is in autocommit: a step opens its own transactions.
+
+    ``codecs`` remembers those of the database, ``runner`` runs them.
+    """
 
     connection: Connection[TupleRow]
     clock: Clock
     settings: Settings
+    runner: Runner | None = None
+    codecs: CodecShelf = field(default_factory=CodecShelf)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ import structlog
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
+from decoders.codec.program import Runner
 from services.core.clock import Clock
 from services.core.settings import Settings
 from services.core.storage.connect import connect
@@ -21,13 +22,22 @@ BUSY = "busy"
 class JobLoop:
     """Steps one job until ``stop`` is set: at its interval, or when ``wake`` is set."""
 
-    def __init__(self, job: Job, settings: Settings, clock: Clock, stop: threading.Event, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        job: Job,
+        settings: Settings,
+        clock: Clock,
+        stop: threading.Event,
+        metrics: Metrics,
+        runner: Runner | None = None,
+    ) -> None:
         self.job = job
         self.wake = threading.Event()
         self._settings = settings
         self._clock = clock
         self._stop = stop
         self._metrics = metrics
+        self._runner = runner
         self._interval = (job.interval or settings.worker_interval).total_seconds()
         self._persistence = Persistence(job.name, stop, metrics.failures.labels(job.name).inc)
         self._connection: Connection[TupleRow] | None = None
@@ -47,7 +57,7 @@ class JobLoop:
         name = f"terroir-worker {self.job.name}"
         with connect(url, role="terroir_service", application_name=name, autocommit=True) as connection:
             self._connection = connection
-            context = Context(connection, self._clock, self._settings)
+            context = Context(connection, self._clock, self._settings, self._runner)
             while not self._stop.is_set():
                 self.wake.clear()
                 progress = self._step(context)

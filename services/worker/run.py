@@ -3,13 +3,15 @@
 import threading
 import time
 from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import timedelta
 
 import psycopg
 import structlog
 from prometheus_client import start_http_server
 
+from decoders.javascript.breaker import Breaker
+from decoders.javascript.pool import CodecPool
 from services.core.clock import Clock
 from services.core.settings import Settings
 from services.core.storage import changes
@@ -25,6 +27,10 @@ from services.worker.persistence import Persistence
 DEADLINE = timedelta(seconds=10)
 """How long a step may take to end after a stop; then its statement is cancelled."""
 
+LONGEST_PAUSE = 2.0
+"""Seconds for which a codec that takes too much is left alone: nobody waits here as they do in ingest, and the rest of
+its frames are worth the time."""
+
 
 class JobError(Exception):
     """A job, or what wakes them, raised something that trying again would not mend; the cause is attached."""
@@ -37,9 +43,12 @@ def run(settings: Settings, clock: Clock, stop: threading.Event, jobs: Sequence[
     JobError when one died, OSError when the metrics port is taken.
     """
     metrics = Metrics()
-    with _served(settings, metrics):
+    with (
+        _served(settings, metrics),
+        closing(CodecPool(breaker=Breaker(time.monotonic, longest=LONGEST_PAUSE))) as codecs,
+    ):
         Persistence("start", stop).run(lambda: _prepare(settings, jobs))
-        loops = [JobLoop(job, settings, clock, stop, metrics) for job in jobs]
+        loops = [JobLoop(job, settings, clock, stop, metrics, codecs) for job in jobs]
         listener = Listener(loops, settings, clock, stop, metrics)
         watch = _Watch(stop)
         threads = [watch.start(loop.job.name, loop.run) for loop in loops]

@@ -6,8 +6,10 @@ from datetime import datetime, timedelta
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
+from decoders.codec.codec import Codec
 from services.core.clock import Clock
 from services.core.decoding import Device, Installation, SeriesKey
+from services.core.storage.codecs import CodecShelf
 from services.core.storage.queries import load
 
 MOST_DEVICES = 200_000
@@ -61,6 +63,8 @@ class Inventory:
         self._devices: dict[str, Device | None] = {}
         self._series: dict[SeriesKey, int] = {}
         self._gateways: dict[str, int] = {}
+        self._shelf = CodecShelf()
+        self._codecs: Mapping[str, Codec] | None = None
         self._expires_at = clock() + max_age
 
     def listen(self, connection: Connection[TupleRow]) -> None:
@@ -88,6 +92,12 @@ class Inventory:
             self._devices |= {dev_eui: found.get(dev_eui) for dev_eui in missing}
         return self._devices
 
+    def codecs(self, connection: Connection[TupleRow]) -> Mapping[str, Codec]:
+        """The current codecs by decoder id."""
+        if self._codecs is None:
+            self._codecs = self._shelf.refresh(connection)
+        return self._codecs
+
     def series(self, connection: Connection[TupleRow], keys: Iterable[SeriesKey]) -> Mapping[SeriesKey, int]:
         missing = {key for key in keys if key not in self._series}
         if missing:
@@ -102,6 +112,7 @@ class Inventory:
 
     def _forget(self) -> None:
         self._devices.clear()
+        self._codecs = None
         self._expires_at = self._clock() + self._max_age
 
 

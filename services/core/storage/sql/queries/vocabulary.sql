@@ -15,8 +15,9 @@ ON CONFLICT (code) DO UPDATE SET
 WHERE q IS DISTINCT FROM excluded;
 
 -- name: sync_models
--- Make every model we decode known, with its decoder; what an operator set of it besides stays.
+-- Make every model we decode known, with its decoder unless a codec was chosen for it; what else an operator set stays.
 INSERT INTO device_model AS m (id, name, decoder)
 SELECT id, name, id FROM unnest(%(id)s::text[], %(name)s::text[]) AS t (id, name)
 ON CONFLICT (id) DO UPDATE SET name = excluded.name, decoder = excluded.decoder
-WHERE (m.name, m.decoder) IS DISTINCT FROM (excluded.name, excluded.decoder);
+WHERE (m.name, m.decoder) IS DISTINCT FROM (excluded.name, excluded.decoder)
+    AND NOT EXISTS (SELECT FROM codec_current c WHERE c.decoder = m.decoder);
