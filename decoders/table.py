@@ -13,7 +13,7 @@ from decoders.registry import all_decoders
 MODELS_HEAD = """# Supported models
 
 Made from the registry by `python -m decoders.table models`; a test fails when this page is out of date.
-Other models work through their vendor's own codec.
+Other models work through [their vendor's own codec](codecs.md).
 
 """
 

@@ -32,7 +32,7 @@ STACK = 512 << 10
 LOAD_FACTOR = 3
 """Loading a codec may take as many times what a call may: large tables are made then."""
 MARGIN_CPU = 2
-"""Seconds of processor time after which the kernel ends us when our parent has not."""
+"""Seconds of processor time beyond what is allowed, after which the kernel ends us when our parent has not."""
 COSTLY = ("-codec_timed_out", "-codec_out_of_memory")
 CALL = struct.Struct("<IBd")
 LOAD = struct.Struct("<II")
@@ -166,9 +166,10 @@ def confine(parent: int, memory: int) -> None:
         resource.setrlimit(limit, (0, 0))
 
 
-def allow_cpu() -> None:
+def allow_cpu(seconds: float) -> None:
     """Only so much processor time until the next message, also when nobody is there to kill us."""
-    resource.setrlimit(resource.RLIMIT_CPU, (int(time.process_time()) + 1 + MARGIN_CPU, resource.RLIM_INFINITY))
+    most = int(time.process_time() + seconds) + 1 + MARGIN_CPU
+    resource.setrlimit(resource.RLIMIT_CPU, (most, resource.RLIM_INFINITY))
 
 
 def messages() -> Iterator[bytes]:
@@ -203,8 +204,10 @@ def main(parent: str, folder: str, cpu_ms: str, memory_mb: str) -> None:
     engines = Engines(make, harness, int(cpu_ms) / 1000, memory)
     confine(int(parent), MOST_ENGINES * memory + (256 << 20))
     send("")
+    # Loaded anew and twice as isolation may need, then called, and all that once more when memory was full.
+    longest = 2 * (2 * LOAD_FACTOR + 1) * int(cpu_ms) / 1000
     for message in messages():
-        allow_cpu()
+        allow_cpu(longest)
         if message[:1] == b"S":
             key, length = LOAD.unpack_from(message, 1)
             variables = message[1 + LOAD.size : 1 + LOAD.size + length].decode()

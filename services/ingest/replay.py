@@ -19,6 +19,7 @@ from services.core.decoder_book import DecoderBook
 from services.core.domain import DeviceEvent, Rejected, Uplink
 from services.core.idempotency import rejected_key
 from services.core.settings import Settings
+from services.core.storage.codecs import CodecShelf
 from services.core.storage.errors import StoreRefused, classify
 from services.core.storage.inventory import devices, gateway_ids, series_ids
 from services.core.storage.quarantine import (
@@ -67,6 +68,7 @@ class Replay:
 
     def __init__(self, connection: Connection[TupleRow], settings: Settings, clock: Clock, release: str) -> None:
         self._connection = connection
+        self._codecs = CodecShelf()
         self._rules = TimeRules.of(settings)
         self._repeat_window = settings.repeat_window
         # Both ways a copy can come later than the first, and how long keys of the first are kept for certain.
@@ -192,7 +194,9 @@ class Replay:
         uplinks = [(item.message, item.parsed) for item in items if isinstance(item.parsed, Uplink)]
         known = devices(self._connection, {uplink.dev_eui for _, uplink in uplinks})
         received = [(message, uplink, known.get(uplink.dev_eui)) for message, uplink in uplinks]
-        return frame_rows(received, self._parser, DecoderBook(), self._ids, self._rules)
+        # Nothing runs vendors' codecs here: their frames are stored as postponed, and the worker decodes them.
+        book = DecoderBook(self._codecs.refresh(self._connection))
+        return frame_rows(received, self._parser, book, self._ids, self._rules)
 
     def _mark(self, fates: Iterable[tuple[_Item, Fate]]) -> None:
         resolved: dict[int, str] = {}

@@ -22,6 +22,11 @@ CONTRACT = {
     "decoders list",
     "decoders new",
     "decode",
+    "codec try",
+    "codec add",
+    "codec list",
+    "codec show",
+    "codec retire",
     "quarantine list",
     "quarantine show",
     "quarantine accept",
@@ -55,7 +60,7 @@ def test_a_command_explains_itself(path: str) -> None:
     usage, _, rest = result.output.partition("\n\n")
     assert usage.startswith("Usage:")
     assert rest.strip().split("\n\n")[0].rstrip().endswith("."), "no sentence says what it does"
-    group = path in {"decoders", "quarantine", "devices", "keys"}
+    group = path in {"codec", "decoders", "quarantine", "devices", "keys"}
     assert group or "Example: terroir" in rest or "Example: TERROIR_" in rest
 
 

@@ -16,6 +16,7 @@ from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from psycopg.rows import namedtuple_row
 
+from decoders.codec.program import Runner
 from services.core.settings import Settings
 from services.core.storage.connect import connect
 from services.core.times import TimeRules
@@ -115,6 +116,7 @@ class Territory:
     now: list[datetime] = field(default_factory=lambda: [RECEIVED_AT])
     metrics: list[Metrics] = field(default_factory=list)
     shared: list[tuple[Pipeline, Store]] = field(default_factory=list)
+    runners: list[Runner] = field(default_factory=list)
 
     def point(self, name: str = "Salle 3") -> int:
         row = self.connection.execute(
@@ -189,7 +191,7 @@ class Territory:
         store = Store(self.settings, lambda: self.now[0])
         topics = TopicFilter(self.settings.mqtt_topic)
         parser = Parser(topics, self.settings.encoding, TimeRules.of(self.settings))
-        return Pipeline(parser, store, self.settings, lambda: self.now[0], metrics), store
+        return Pipeline(parser, store, self.settings, lambda: self.now[0], metrics, *self.runners), store
 
     def ingest(self, *messages: Message) -> None:
         """One batch through the territory's own pipeline."""
