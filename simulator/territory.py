@@ -7,7 +7,7 @@ from pathlib import Path
 
 from simulator.errors import TargetError
 from simulator.scenario.load import load, organisation_paths
-from simulator.scenario.model import Scenario
+from simulator.scenario.model import PointSpec, Scenario
 from simulator.sensors import dev_eui_of
 
 COLUMNS = (
@@ -28,6 +28,7 @@ COLUMNS = (
     "channel",
     "expected_interval",
     "mounting_height",
+    "pulse_weight",
 )
 
 
@@ -53,11 +54,19 @@ def rows(scenario: Scenario) -> list[tuple[str, ...]]:
             point.device.channel,
             str(point.device.interval),
             "" if point.device.mounting_height is None else str(point.device.mounting_height),
+            _pulse_weight(point),
         )
         for site in scenario.sites
         for point in site.points
         if point.device.declared
     ]
+
+
+def _pulse_weight(point: PointSpec) -> str:
+    """Cubic metres for each pulse of a water meter."""
+    if point.meter is None or point.device.model != "watteco/pulse-senso":
+        return ""
+    return repr(point.meter.litres_per_pulse / 1000)
 
 
 def write(scenario: Scenario, path: Path) -> None:

@@ -78,7 +78,9 @@ class Point(Body):
     published: bool
     place: Place
     organisation: Organisation | None
-    latest: list[Value] = Field(description="Last good value of each series; empty where no single values are shown.")
+    latest: list[Value] = Field(
+        description="Last good value of each series, derived ones first; empty where no single values are shown."
+    )
 
 
 class Points(Body):

@@ -4,6 +4,7 @@ Expected values come from the stored ones by the arithmetic below, value by valu
 """
 
 import math
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import closing
@@ -387,3 +388,14 @@ def test_no_view_shows_a_single_derived_value_of_a_personal_point(derived) -> No
         for hidden in ("series_part", "reading_mapped", "reading"):
             with pytest.raises(psycopg.errors.InsufficientPrivilege), connection.transaction():
                 connection.execute(f"SELECT FROM {hidden}")
+
+
+def test_the_page_of_a_bin_tells_how_full_it_is(derived) -> None:
+    """Not how far its waste is from the sensor: that stands with the state of the box."""
+    client, world, _ = derived
+    point = world.points["bin"]
+    page = client.get(f"/points/{point}", lang="en").text
+    assert re.findall(r"<figcaption><h3>(\w+)", page) == ["fill_level"]
+    assert re.findall(r'<div class="tile"><dt>(\w+)', page) == ["fill_level"]
+    assert "distance (en)" in page
+    assert [value["quantity"] for value in client.json(f"/v1/points/{point}")["latest"]] == ["fill_level", "distance"]

@@ -23,6 +23,7 @@ from services.core.storage.points import (
     get_point,
     list_published,
     list_series,
+    most_telling_first,
 )
 
 router = APIRouter(include_in_schema=False)
@@ -77,9 +78,11 @@ async def point_page(request: Request, connection: PublicTransaction, point: Poi
     now = resources.clock()
     series = await list_series(connection, SeriesFilter(points=[point]), limit=_MOST_SERIES)
     values = (await latest_values(connection, [point])).get(point, [])
-    drawn = [item for item in series if item.quantity not in _NOT_DRAWN]
+    # How far it is to the waste matters to the box; people are told how full it is.
+    workings = {source for item in series if item.derived for source in item.sources if source != item.id}
+    drawn = [item for item in most_telling_first(series) if item.quantity not in _NOT_DRAWN and item.id not in workings]
     figures = [figure(trend, language) for trend in await last_week(connection, point, drawn, now)]
-    told = [shown(value, now, language) for value in values]
+    told = [(shown(value, now, language), value.series in workings) for value in values]
     body = resources.markup.render(
         "point.html",
         language,
@@ -87,8 +90,8 @@ async def point_page(request: Request, connection: PublicTransaction, point: Poi
         lang_parameter=chosen(request),
         filters={},
         point=row,
-        values=[value for value in told if not value.health],
-        health=[value for value in told if value.health],
+        values=[value for value, working in told if not (value.health or working)],
+        health=[value for value, working in told if value.health or working],
         figures=figures,
         week_start=(now - WEEK).astimezone(PARIS).date().isoformat(),
     )

@@ -12,7 +12,15 @@ from services.api.models import Point, Points, PointSeries, Value, point_body, s
 from services.api.parameters import PAGE, After, Limit, PointId, PointsWhere
 from services.api.problems import NOT_FOUND, UNAUTHENTICATED, Problem, responses
 from services.core.storage.latest import latest_of
-from services.core.storage.points import PointFilter, PointRow, SeriesFilter, get_point, list_points, list_series
+from services.core.storage.points import (
+    PointFilter,
+    PointRow,
+    SeriesFilter,
+    get_point,
+    list_points,
+    list_series,
+    most_telling_first,
+)
 
 router = APIRouter(tags=["points"])
 
@@ -24,11 +32,11 @@ _GEOJSON_RESPONSE = {200: {"content": {GEOJSON: {"schema": {"$ref": "#/component
 async def latest_values(
     connection: Connection, points: list[int], limit: int = SERIES_OF_PAGE
 ) -> dict[int, list[Value]]:
-    """Last good values by point, in order of series."""
+    """Last good values by point, the most telling first."""
     series = await list_series(connection, SeriesFilter(points=points), limit=limit)
     latest = await latest_of(connection, [row.id for row in series])
     values: defaultdict[int, list[Value]] = defaultdict(list)
-    for row in series:
+    for row in most_telling_first(series):
         if row.id in latest:
             values[row.point_id].append(value_body(row, latest[row.id]))
     return values

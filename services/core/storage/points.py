@@ -1,6 +1,6 @@
 """Measuring points and their series, as row security shows them to the current transaction."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from psycopg import AsyncConnection
@@ -89,6 +89,16 @@ class SeriesRow:
     unit_label: str
     label_fr: str
     label_en: str
+
+    @property
+    def derived(self) -> bool:
+        """Whether it shows, at some time, what another series stores."""
+        return any(source != self.id for source in self.sources)
+
+
+def most_telling_first(series: Iterable[SeriesRow]) -> list[SeriesRow]:
+    """How full a bin is before how far its waste is from the sensor: derived series, then the others by id."""
+    return sorted(series, key=lambda row: (not row.derived, row.id))
 
 
 @dataclass(frozen=True, slots=True)
