@@ -76,12 +76,15 @@ class Draws:
         self._block = 0
         self._left: list[int] = []
 
+    def _more(self) -> None:
+        text = b"%d/%d" % (self._occasion, self._block)
+        self._left = list(_WORDS.unpack(blake2b(text, digest_size=64, key=self._key).digest()))
+        self._block += 1
+
     def bits(self) -> int:
         """64 bits."""
         if not self._left:
-            text = b"%d/%d" % (self._occasion, self._block)
-            self._left = list(_WORDS.unpack(blake2b(text, digest_size=64, key=self._key).digest()))
-            self._block += 1
+            self._more()
         return self._left.pop()
 
     def unit(self) -> float:
@@ -94,6 +97,8 @@ class Draws:
 
     def normal(self) -> float:
         """Mean 0, deviation 1, within ±3.5."""
-        x = self.bits()
+        if not self._left:
+            self._more()
+        x = self._left.pop()
         total = (x & 0xFFFF) + ((x >> 16) & 0xFFFF) + ((x >> 32) & 0xFFFF) + (x >> 48)
         return (total / 65536.0 - 2.0) * _ROOT3

@@ -3,12 +3,14 @@
 - Path loss: Hata 1980 for suburban areas at 868 MHz (Okumura's measurements), antenna heights from the
   scenario, plus the building's loss, shadowing drawn once per link and fading drawn per frame.
 - Demodulation limits per spreading factor: Semtech SX1276 data sheet. Noise floor: 125 kHz, 6 dB noise figure.
-- Spreading factor: the fastest whose best link keeps the 10 dB ChirpStack's ADR keeps.
+- Spreading factor: the fastest whose best link keeps the 10 dB ChirpStack's ADR keeps; at SF7 that algorithm goes on
+  with the power, 2 dB for each 3 dB to spare; at most 6 dB here, as where several gateways are to hear a device.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -19,11 +21,16 @@ DEMODULATION_LIMIT = {7: -7.5, 8: -10.0, 9: -12.5, 10: -15.0, 11: -17.5, 12: -20
 FREQUENCIES = (868100000, 868300000, 868500000, 867100000, 867300000, 867500000, 867700000, 867900000)
 _TRANSMIT_DBM = 14.0
 _NOISE_DBM = -174.0 + 10 * math.log10(125000) + 6.0
+_NOISE_MW = 10 ** (_NOISE_DBM / 10)
 _MARGIN = 10.0
+_ADR_STEP, _LEAST_POWER = 3.0, 6.0
 _SHADOWING = 5.0
 _FADING = 2.2
 _EARTH_KM = 6371.0
+_CELL = (0.072, 0.103)  # degrees: 8 km at these latitudes
+_FEW = 24
 _DEVICE_HEIGHT = 1.5
+_MOST_LINKS = 8  # an event with more receptions tells nothing new
 _BEST_SNR = 12.0  # what a concentrator reports at most, about
 
 
@@ -69,14 +76,48 @@ def path_loss(kilometres: float, antenna_height: float, megahertz: float = 868.0
     return urban - 2 * math.log10(megahertz / 28.0) ** 2 - 5.4
 
 
+class Nearby:
+    """Gateways by cells of about 8 km, so that a device asks those of its surroundings alone."""
+
+    def __init__(self, gateways: tuple[GatewaySpec, ...]) -> None:
+        self._everyone = range(len(gateways))
+        self._cells: dict[tuple[int, int], list[int]] = {}
+        for index, gateway in enumerate(gateways):
+            self._cells.setdefault(self._cell(gateway.latitude, gateway.longitude), []).append(index)
+
+    @staticmethod
+    def _cell(latitude: float, longitude: float) -> tuple[int, int]:
+        return math.floor(latitude / _CELL[0]), math.floor(longitude / _CELL[1])
+
+    def of(self, latitude: float, longitude: float) -> Sequence[int]:
+        """Indexes within two cells at least (8 to 16 km and more); everyone where that finds few, or there are few."""
+        if len(self._everyone) <= _FEW:
+            return self._everyone
+        row, column = self._cell(latitude, longitude)
+        found: list[int] = []
+        for r in range(row - 1, row + 2):
+            for c in range(column - 1, column + 2):
+                found += self._cells.get((r, c), ())
+        return found if len(found) >= 4 else self._everyone
+
+
 class Radio:
     """The links of one device to every gateway that could ever hear it."""
 
     __slots__ = ("_limit", "_links", "_loss_rate", "spreading_factor")
 
-    def __init__(self, spot: Spot, gateways: tuple[GatewaySpec, ...], seed: int, loss_rate: float) -> None:
+    def __init__(
+        self,
+        spot: Spot,
+        gateways: tuple[GatewaySpec, ...],
+        seed: int,
+        loss_rate: float,
+        near: Sequence[int] | None = None,
+    ) -> None:
+        """`near` are the indexes of the gateways worth asking; all of them when None."""
         links: list[_Link] = []
-        for index, gateway in enumerate(gateways):
+        for index in range(len(gateways)) if near is None else near:
+            gateway = gateways[index]
             away = distance_km(spot.latitude, spot.longitude, gateway.latitude, gateway.longitude)
             shadow = _SHADOWING * normal(seed_of(seed, "shadowing", gateway.id), 0)
             loss = path_loss(away, gateway.antenna_height) + spot.building_loss
@@ -85,8 +126,13 @@ class Radio:
         best = links[0].signal - _NOISE_DBM
         self.spreading_factor = next((sf for sf, limit in DEMODULATION_LIMIT.items() if best - limit >= _MARGIN), 12)
         self._limit = DEMODULATION_LIMIT[self.spreading_factor]
+        spare = best - self._limit - _MARGIN
+        down = 0.0
+        while self.spreading_factor == 7 and spare - down >= _ADR_STEP and down < _LEAST_POWER:
+            down += 2.0
+        links = [_Link(link.gateway, link.signal - down) for link in links]
         hopeless = self._limit + _NOISE_DBM - 3.5 * _FADING
-        self._links = tuple(link for link in links if link.signal > hopeless)
+        self._links = tuple(link for link in links if link.signal > hopeless)[:_MOST_LINKS]
         self._loss_rate = loss_rate
 
     @property
@@ -104,14 +150,18 @@ class Radio:
         if draws.unit() < self._loss_rate:
             return []
         heard: list[Reception] = []
-        for link in self._links:
-            signal = link.signal + _FADING * draws.normal()
+        limit, normal = self._limit, draws.normal
+        for gateway, usual in self._links:
+            signal = usual + _FADING * normal()
             snr = signal - _NOISE_DBM
-            if snr < self._limit:
+            if snr < limit:
                 continue
-            reported = min(snr, _BEST_SNR + 0.6 * draws.normal())
-            rssi = 10 * math.log10(10 ** (signal / 10) + 10 ** (_NOISE_DBM / 10))
-            heard.append(Reception(link.gateway, min(-20, round(rssi)), round(reported * 4) / 4))
+            if snr > _BEST_SNR - 2.0:
+                snr = min(snr, _BEST_SNR + 0.6 * normal())
+                rssi = signal
+            else:
+                rssi = 10 * math.log10(10 ** (signal / 10) + _NOISE_MW)
+            heard.append(Reception(gateway, min(-20, round(rssi)), round(snr * 4) / 4))
         if len(heard) > 1:
             turn = draws.below(len(heard))
             heard = heard[turn:] + heard[:turn]

@@ -6,6 +6,7 @@ so a run that stops and one that goes on later agree.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from simulator.catalogue import MODELS
@@ -36,12 +37,14 @@ class Station:
 
     __slots__ = ("_by_minute", "device", "identity", "interval", "last", "phase", "radio", "session")
 
-    def __init__(self, scenario: Scenario, device: Device, session: Session, divisor: float) -> None:
+    def __init__(
+        self, scenario: Scenario, device: Device, session: Session, divisor: float, near: Sequence[int] | None = None
+    ) -> None:
         spot = Spot(device.site.latitude, device.site.longitude, device.point.device.building_loss)
         self.device = device
         self._by_minute = MODELS[device.point.device.model].dated_by_minute
         self.identity = identity_of(scenario, device)
-        self.radio = Radio(spot, scenario.gateways, device.seed, scenario.faults.loss_rate)
+        self.radio = Radio(spot, scenario.gateways, device.seed, scenario.faults.loss_rate, near)
         self.session = session
         self.interval = max(SECOND, int(device.point.device.interval * SECOND / divisor))
         self.phase = mix(device.seed, 1) % self.interval

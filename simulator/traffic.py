@@ -10,6 +10,7 @@ from simulator.events.model import Encoding
 from simulator.message import Message
 from simulator.network import DEDUPLICATION, Network
 from simulator.noise import Draws, unit
+from simulator.radio import Nearby
 from simulator.scenario.model import Scenario
 from simulator.sensors import Device
 from simulator.station import SECOND, Session, Station
@@ -52,8 +53,10 @@ class Traffic:
         self._network = Network(scenario.gateways, encoding, seed)
         self._heap: list[tuple[int, int, _Action]] = []
         self._turn = 0
+        nearby = Nearby(scenario.gateways)
         for device in devices:
-            self._begin(Station(scenario, device, sessions[device.dev_eui], divisor), start)
+            near = nearby.of(device.site.latitude, device.site.longitude)
+            self._begin(Station(scenario, device, sessions[device.dev_eui], divisor, near), start)
 
     def _begin(self, station: Station, start: int) -> None:
         start = max(start, int(station.device.installed_at * SECOND))

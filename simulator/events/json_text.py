@@ -34,12 +34,19 @@ def _day(days: int) -> str:
     return (date(1970, 1, 1) + timedelta(days=days)).isoformat()
 
 
+@lru_cache(maxsize=256)
+def _second(seconds: int) -> str:
+    days, rest = divmod(seconds, 86400)
+    minutes, second = divmod(rest, 60)
+    return f"{_day(days)}T{minutes // 60:02d}:{minutes % 60:02d}:{second:02d}"
+
+
 def timestamp(time: int) -> str:
     """A protobuf Timestamp, without quotes."""
     seconds, nanoseconds = divmod(time, _NANO)
-    days, rest = divmod(seconds, 86400)
-    minutes, second = divmod(rest, 60)
-    return f"{_day(days)}T{minutes // 60:02d}:{minutes % 60:02d}:{second:02d}{fraction(nanoseconds)}+00:00"
+    if nanoseconds % 1000:  # what the server's own clock gives, nearly always
+        return f"{_second(seconds)}.{nanoseconds:09d}+00:00"
+    return f"{_second(seconds)}{fraction(nanoseconds)}+00:00"
 
 
 def duration(nanoseconds: int) -> str:
@@ -94,24 +101,25 @@ class JsonEncoding:
         return text
 
     def _rx(self, rx: RxInfo) -> str:
-        text = f'{{"gatewayId":"{rx.gateway.gateway_id}"'
-        if rx.uplink_id:
-            text += f',"uplinkId":{rx.uplink_id}'
-        if rx.gw_time is not None:
-            text += f',"gwTime":"{timestamp(rx.gw_time)}"'
-        text += f',"nsTime":"{timestamp(rx.ns_time)}"'
-        if rx.gps_time is not None:
-            text += f',"timeSinceGpsEpoch":"{duration(since_gps_epoch(rx.gps_time))}"'
-        if rx.rssi:
-            text += f',"rssi":{rx.rssi}'
-        if rx.snr:
-            text += f',"snr":{float32(rx.snr)}'
-        if rx.channel:
-            text += f',"channel":{rx.channel}'
-        if rx.rf_chain:
-            text += f',"rfChain":{rx.rf_chain}'
-        context = b2a_base64(rx.context, newline=False).decode()
-        return f'{text},"location":{self._location(rx.gateway)},"context":"{context}","crcStatus":"CRC_OK"}}'
+        gateway, uplink_id, gw_time, ns_time, gps_time, rssi, snr, channel, rf_chain, context = rx
+        text = f'{{"gatewayId":"{gateway.gateway_id}"'
+        if uplink_id:
+            text += f',"uplinkId":{uplink_id}'
+        if gw_time is not None:
+            text += f',"gwTime":"{timestamp(gw_time)}"'
+        text += f',"nsTime":"{timestamp(ns_time)}"'
+        if gps_time is not None:
+            text += f',"timeSinceGpsEpoch":"{duration(since_gps_epoch(gps_time))}"'
+        if rssi:
+            text += f',"rssi":{rssi}'
+        if snr:
+            text += f',"snr":{float32(snr)}'
+        if channel:
+            text += f',"channel":{channel}'
+        if rf_chain:
+            text += f',"rfChain":{rf_chain}'
+        seal = b2a_base64(context, newline=False).decode()
+        return f'{text},"location":{self._location(gateway)},"context":"{seal}","crcStatus":"CRC_OK"}}'
 
     def up(self, event: Uplink) -> bytes:
         """The body of an `up` event."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import NamedTuple, Protocol
@@ -113,5 +112,6 @@ def since_gps_epoch(time: int) -> int:
 
 def stable_uuid(*parts: str | int) -> str:
     """A UUID of version 4's shape that is always the same for the same parts."""
-    digest = blake2b("\x1f".join(map(str, parts)).encode(), digest_size=16).digest()
-    return str(uuid.UUID(bytes=digest, version=4))
+    text = blake2b("\x1f".join(map(str, parts)).encode(), digest_size=16).hexdigest()
+    variant = "89ab"[int(text[16], 16) & 3]
+    return f"{text[:8]}-{text[8:12]}-4{text[13:16]}-{variant}{text[17:20]}-{text[20:]}"

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
 
 import yaml
 
 from simulator.catalogue import MODELS
 from simulator.errors import ScenarioError
-from simulator.scenario.model import OrganisationSpec, PointSpec, Scenario
+from simulator.scenario.fleet import expand
+from simulator.scenario.model import CountsSpec, OrganisationSpec, PointSpec, Scenario
 from simulator.scenario.reader import Reader
 
 FOLDER = Path(__file__).parent.parent / "scenarios"
@@ -51,7 +53,7 @@ def parse(text: str, file: str) -> Scenario:
     Raises:
         ScenarioError: as `load`.
     """
-    reader = Reader(file)
+    reader = Reader(file, text)
     try:
         node: object = yaml.safe_load(text)
     except yaml.MarkedYAMLError as error:
@@ -59,7 +61,9 @@ def parse(text: str, file: str) -> Scenario:
         raise ScenarioError(f"{file}: line {line}: not YAML: {error.problem}") from error
     except yaml.YAMLError as error:
         raise ScenarioError(f"{file}: not YAML: {error}") from error
-    scenario = reader.record(Scenario, node, "")
+    written = reader.record(Scenario, node, "")
+    _check_fleet(written, reader)
+    scenario = expand(written)
     _check(scenario, reader)
     return scenario
 
@@ -74,9 +78,9 @@ def organisation_paths(root: OrganisationSpec, above: str = "") -> Iterator[tupl
 
 def _check(scenario: Scenario, reader: Reader) -> None:
     if not scenario.gateways:
-        raise reader.error("gateways", "at least one is needed")
+        raise reader.error("gateways", "at least one is needed, here or in a fleet")
     if not any(site.points for site in scenario.sites):
-        raise reader.error("sites", "at least one with a point is needed")
+        raise reader.error("sites", "at least one with a point is needed, here or in a fleet")
     if scenario.live_interval_divisor < 1:
         raise reader.error("live_interval_divisor", "expected 1 or more")
     for name, rate in (
@@ -89,19 +93,56 @@ def _check(scenario: Scenario, reader: Reader) -> None:
     organisations = [name for name, _ in organisation_paths(scenario.organisation)]
     _unique(reader, "organisation", organisations)
     _unique(reader, "gateways", [gateway.id for gateway in scenario.gateways])
-    _unique(reader, "sites", [point.name for site in scenario.sites for point in site.points])
+    _unique(reader, "sites", [f"{s.organisation}: {point.name}" for s in scenario.sites for point in s.points])
     _unique(
         reader, "sites", [point.device.dev_eui or "" for site in scenario.sites for point in site.points], empty=True
     )
+    known = set(organisations)
     for i, site in enumerate(scenario.sites):
-        if site.organisation not in organisations:
+        if site.organisation not in known:
             raise reader.error(
                 f"sites[{i}].organisation", f"{site.organisation!r} is not one of: {', '.join(organisations)}"
             )
-        if not _INSEE.fullmatch(site.commune):
-            raise reader.error(f"sites[{i}].commune", f"expected an INSEE code such as '42279', found {site.commune!r}")
+        _check_code(site.commune, reader, f"sites[{i}].commune")
         for j, point in enumerate(site.points):
             _check_point(point, reader, f"sites[{i}].points[{j}]")
+
+
+def _check_fleet(scenario: Scenario, reader: Reader) -> None:
+    fleet = scenario.fleet
+    if fleet is None:
+        return
+    organisations = [name for name, _ in organisation_paths(scenario.organisation)]
+    if fleet.under is not None and fleet.under not in organisations:
+        raise reader.error("fleet.under", f"{fleet.under!r} is not one of: {', '.join(organisations)}")
+    if fleet.installed_until < fleet.installed_from:
+        raise reader.error("fleet.installed_until", "it lies before installed_from")
+    for i, commune in enumerate(fleet.communes):
+        path = f"fleet.communes[{i}]"
+        _check_code(commune.code, reader, f"{path}.code")
+        _check_counts(commune.devices, commune.gateways, reader, path)
+    for i, area in enumerate(fleet.areas):
+        path = f"fleet.areas[{i}]"
+        if area.name not in organisations:
+            raise reader.error(f"{path}.name", f"{area.name!r} is not one of: {', '.join(organisations)}")
+        _check_code(area.first_code, reader, f"{path}.first_code")
+        if not (area.first_code.isdigit() and 1 <= area.communes <= 400):
+            raise reader.error(f"{path}.communes", f"expected 1 to 400 from a code of digits on, found {area.communes}")
+        _check_counts(area.devices, area.gateways, reader, path)
+
+
+def _check_code(code: str, reader: Reader, path: str) -> None:
+    if not _INSEE.fullmatch(code):
+        raise reader.error(path, f"expected an INSEE code such as '42279', found {code!r}")
+
+
+def _check_counts(devices: CountsSpec, gateways: int, reader: Reader, path: str) -> None:
+    if gateways < 0:
+        raise reader.error(f"{path}.gateways", f"expected 0 or more, found {gateways}")
+    for field in fields(CountsSpec):
+        count: int = getattr(devices, field.name)
+        if count < 0:
+            raise reader.error(f"{path}.devices.{field.name}", f"expected 0 or more, found {count}")
 
 
 def _check_point(point: PointSpec, reader: Reader, path: str) -> None:

@@ -11,6 +11,7 @@ from types import NoneType, UnionType
 from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 from simulator.errors import ScenarioError
+from simulator.scenario.lines import line_of
 from simulator.scenario.model import Eui, Seconds
 
 T = TypeVar("T")
@@ -20,14 +21,18 @@ _EUI = re.compile(r"[0-9a-f]{16}")
 
 
 class Reader:
-    """Reads values of one file; `file` only serves its messages."""
+    """Reads values of one file; its name and text only serve messages."""
 
-    def __init__(self, file: str) -> None:
+    def __init__(self, file: str, text: str = "") -> None:
         self._file = file
+        self._text = text
 
     def error(self, path: str, message: str) -> ScenarioError:
         """An error at a place of the file (`path` is empty for the whole file)."""
-        return ScenarioError(f"{self._file}: {path + ': ' if path else ''}{message}")
+        if not path:
+            return ScenarioError(f"{self._file}: {message}")
+        line = line_of(self._text, path)
+        return ScenarioError(f"{self._file}: {'' if line is None else f'line {line}: '}{path}: {message}")
 
     def record(self, kind: type[T], node: object, path: str) -> T:
         """A dataclass from a mapping.

@@ -27,7 +27,7 @@ def test_village_is_what_the_demo_promises() -> None:
     scenario = load("village")
     points = [(site, point) for site in scenario.sites for point in site.points]
     declared = [point for _, point in points if point.device.declared]
-    assert names() == ["village"]
+    assert names() == ["agglomeration", "departement", "village"]
     assert 50 <= len(declared) <= 60
     assert len(points) - len(declared) == 2
     assert 4 <= len(scenario.gateways) <= 5
@@ -85,7 +85,7 @@ def test_kinds_of_the_file_are_those_of_the_signals() -> None:
         ("        tree: {growth: 2000, shrinkage: 200}\n", "", "points[3]: a decentlab/dl-zn1 needs the key 'tree'"),
         (", mounting_height: 1700", "", "points[2].device: a container needs 'mounting_height', mm from the sensor"),
         ("ff000002", "ff000001", "gateways: '0016c001ff000001' is there twice"),
-        ("name: Tilleul", "name: Verre", "sites: 'Verre' is there twice"),
+        ("name: Tilleul", "name: Verre", "sites: 'Hameau: Verre' is there twice"),
         ("loss_rate: 0.05", "loss_rate: 1.5", "faults.loss_rate: expected a share from 0 to below 1, found 1.5"),
         ("live_interval_divisor: 4", "live_interval_divisor: 0.5", "live_interval_divisor: expected 1 or more"),
         ("faults:\n", "faults: []\nx:\n", "unknown key 'x'"),
@@ -110,12 +110,15 @@ def test_a_file_of_something_else_is_refused(nothing: str) -> None:
 
 
 def test_a_territory_without_devices_is_refused(text: str) -> None:
-    with pytest.raises(ScenarioError, match=r"my.yaml: sites: at least one with a point is needed"):
+    with pytest.raises(ScenarioError, match=r"my.yaml: line \d+: sites: at least one with a point is needed"):
         parse(text[: text.index("sites:")] + "sites: []\n", "my.yaml")
 
 
 def test_unknown_names_and_files_are_told(tmp_path: Path) -> None:
-    with pytest.raises(ScenarioError, match=r"no scenario named 'ville'; there are: village; or give a .yaml file"):
+    with pytest.raises(
+        ScenarioError,
+        match=r"no scenario named 'ville'; there are: agglomeration, departement, village; or give a .yaml file",
+    ):
         load("ville")
     with pytest.raises(ScenarioError, match=r"none.yaml: cannot be read: No such file"):
         load(tmp_path / "none.yaml")
