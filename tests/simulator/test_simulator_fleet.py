@@ -17,10 +17,11 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from decoders import registry
+from decoders import Frame, registry
 from services.commands.simulation import simulate
 from simulator.catalogue import MODELS
 from simulator.errors import ScenarioError
+from simulator.events.json_text import JsonEncoding
 from simulator.radio import Nearby, distance_km
 from simulator.run import Options, export, run
 from simulator.scenario.kinds import KINDS
@@ -28,6 +29,8 @@ from simulator.scenario.load import FOLDER, load, names, parse
 from simulator.scenario.model import CountsSpec, Model, PointSpec, Scenario
 from simulator.scenario.schema import PATH, text
 from simulator.sensors import build
+from simulator.station import Session
+from simulator.traffic import Traffic
 
 THEMES = {"air", "waste", "water", "parking", "energy", "trees", "recycling", "weather"}
 
@@ -102,8 +105,6 @@ def test_every_model_sends_what_its_decoder_reads(agglomeration: Scenario, tmp_p
         seen[model] += 1
         decoder = registry.get(model)
         assert decoder is not None
-        from decoders import Frame
-
         for step in range(8):
             t = start.timestamp() + 47_111 * step + 20
             t = min(t, device.next_change(t) + 2.5) if device.tells_changes and step % 2 else t
@@ -133,10 +134,6 @@ def test_changes_are_told_at_once(tmp_path: Path, agglomeration: Scenario) -> No
     t, moments = datetime(2026, 3, 9, tzinfo=UTC).timestamp(), list[float]()
     while (t := device.next_change(t)) < datetime(2026, 3, 11, tzinfo=UTC).timestamp():
         moments.append(t)
-    from simulator.events.json_text import JsonEncoding
-    from simulator.station import Session
-    from simulator.traffic import Traffic
-
     start = int(datetime(2026, 3, 9, tzinfo=UTC).timestamp()) * 1_000_000
     traffic = Traffic(few, [device], {device.dev_eui: Session()}, JsonEncoding(), few.seed, start)
     ports: list[tuple[int, float]] = []
