@@ -35,10 +35,10 @@ def test_the_document_needs_no_store() -> None:
     assert '"openapi": "3.1.0"' in openapi_json(api_settings("postgresql://127.0.0.1:1/none"), system_clock)
 
 
-def test_a_key_is_needed_for_devices_and_optional_elsewhere(api) -> None:
+def test_a_key_is_needed_for_devices_and_ledger_and_optional_elsewhere(api) -> None:
     for path, methods in api.json("/v1/openapi.json")["paths"].items():
         security = methods["get"].get("security", [])
-        if path.startswith("/v1/devices"):
+        if path.startswith(("/v1/devices", "/v1/ledger")):
             assert security == [{"ApiKey": []}], path
         elif path.startswith("/v1/"):
             assert security == [{}, {"ApiKey": []}], path
