@@ -10,8 +10,9 @@
     const G = globalThis;
     const { stringify, parse } = JSON;
     const { ownKeys, getPrototypeOf, getOwnPropertyDescriptor, defineProperty, deleteProperty, isExtensible, apply } = Reflect;
-    const { freeze } = Object;
+    const { freeze, defineProperty: define } = Object;
     const { isArray } = Array;
+    const { join } = Array.prototype;
     const { isFinite: finite, isSafeInteger } = Number;
     const [Compiled, Instant, Text, RangeTrouble, ObjectPrototype] = [Function, Date, String, RangeError, Object.prototype];
     const LONGEST = 65536, LONGEST_TEXT = 200, MOST_TEXTS = 20;
@@ -28,10 +29,22 @@
     G.console = freeze({ log: silent, info: silent, warn: silent, error: silent, debug: silent, trace: silent });
     for (const name of ["exports", "module"]) defineProperty(G, name, { writable: true, enumerable: true, configurable: false });
     const shared = new Set(ownKeys(G));
-    let make, variables;
+    const frozen = new Set();
+    let make, variables, loading = false;
+
+    // Codecs bring polyfills, and define them again each time their top level runs. The first time it worked; afterwards the
+    // built-in object is frozen with it in place, and to define it once more is nothing, as an assignment would be.
+    Object.defineProperty = { defineProperty(target, key, property) {
+        return loading && frozen.has(target) ? target : define(target, key, property);
+    } }.defineProperty;
+
+    // One piece of text: what the engine joins lazily does not leave it.
+    function whole(...pieces) {
+        return apply(join, pieces, [""]);
+    }
 
     function refusal(reason, detail) {
-        return `-${reason}\n${detail}`;
+        return whole("-", reason, "\n", detail);
     }
 
     function text(value) {
@@ -82,7 +95,13 @@
     function begin() {
         G.exports = {};
         G.module = { exports: G.exports };
-        const named = apply(make, G.exports, []) || {};
+        loading = true;
+        let named;
+        try {
+            named = apply(make, G.exports, []) || {};
+        } finally {
+            loading = false;
+        }
         const exported = G.module.exports;
         const found = (name) => named[name] || (exported && typeof exported[name] === "function" ? exported[name] : G.exports[name]);
         return { decodeUplink: found("decodeUplink"), Decode: found("Decode"), Decoder: found("Decoder") };
@@ -112,7 +131,10 @@
             defineProperty(prototype, key, {
                 get() { return value; },
                 set(mine) {
-                    if (this === prototype) throw new TypeError(`${Text(key)} is read-only`);
+                    if (this === prototype) {
+                        if (loading) return;
+                        throw new TypeError(`${Text(key)} is read-only`);
+                    }
                     defineProperty(this, key, { value: mine, writable: true, enumerable: true, configurable: true });
                 },
                 enumerable: was.enumerable,
@@ -141,7 +163,10 @@
             SyntaxError.prototype, Function.prototype, Array.prototype, Uint8Array.prototype,
             getPrototypeOf(Uint8Array.prototype), Date.prototype]) enable(prototype);
         seen.delete(G);
-        for (const thing of seen) freeze(thing);
+        for (const thing of seen) {
+            freeze(thing);
+            frozen.add(thing);
+        }
         for (const key of shared) {
             if (key === "exports" || key === "module") continue;
             const property = getOwnPropertyDescriptor(G, key);
@@ -210,7 +235,7 @@
         }
         if (typeof said !== "string" || said[0] !== "{") return refusal("codec_no_object", "an object that turns into something else");
         if (said.length > LONGEST) return refusal("codec_too_large", `${said.length} characters, at most ${LONGEST} are taken`);
-        return `+${stringify(warnings)}\n${said}`;
+        return whole("+", stringify(warnings), "\n", said);
     }
 
     // "+warnings\ndata", or "-reason\ndetail"; with "!" in front when this engine must not be used again.
@@ -221,7 +246,7 @@
         } catch (error) {
             said = thrown(error);
         }
-        return clean() ? said : "!" + said;
+        return clean() ? said : whole("!", said);
     }
 
     return (first, second, third) => (make === undefined ? install : decode)(first, second, third);

@@ -199,6 +199,43 @@ def test_codecs_that_extend_the_language_still_work(pool):
             assert data(pool, source, b"\x01\x09") == expected
 
 
+def test_a_polyfill_defined_anew_with_every_frame_is_kept_warm():
+    """As Milesight's codecs begin: Object.defineProperty(Object, "assign", ...), whether it is there or not."""
+    source = """
+    Object.defineProperty(Object, "assign", {enumerable: false, configurable: true, writable: true,
+        value: function (target) { target.mine = 1; return target; }});
+    "use strict"; Array.prototype.first = function () { return this[0]; };
+    function decodeUplink(input) {
+        let changed = false;
+        if (input.bytes[0] === 9)
+            try { Object.defineProperty(Object, "assign", {value: null}); changed = true; } catch (e) {}
+        return {data: {assigned: Object.assign({}), first: input.bytes.first(), changed}};
+    }"""
+    with pool_of() as pool:
+        said = [output(ran).data for ran in pool.run([call(source, bytes([n])) for n in (1, 9, 2)])]
+    assert said == [{"assigned": {"mine": 1}, "first": n, "changed": False} for n in (1, 9, 2)]
+
+
+@pytest.mark.parametrize("length", [1, 100, 1000, 5000, 30000, 65000])
+def test_text_put_together_from_pieces_arrives_whole(pool, length):
+    source = """function decodeUplink(i) {
+        let t = ""; for (let n = 0; n < %d; n++) t += "é"; const half = t + t.slice(1);
+        return {data: {t, half: half.length, w: "x".repeat(10) + t.slice(0, 5)}, warnings: [t + "!"]} }"""
+    said = output(pool.run([call(source % length)])[0])
+    assert said.data == {"t": "é" * length, "half": 2 * length - 1, "w": "x" * 10 + ("é" * length)[:5]}
+    assert said.warnings[0].startswith("é")
+
+
+def test_a_long_reason_arrives_whole(pool):
+    for throwing in (
+        "throw 'x'.repeat(5000) + input.fPort",
+        "return {errors: ['y'.repeat(9000) + 'z', 'more'.repeat(3000)]}",
+    ):
+        [failed] = pool.run([call(f"function decodeUplink(input) {{ {throwing} }}")])
+        assert reason(failed) in {"codec_threw", "codec_errors"}
+        assert failed.detail[:100] in {"x" * 100, "y" * 100}
+
+
 def test_a_codec_has_nothing_but_the_language(pool):
     names = (
         "require process os std fetch XMLHttpRequest WebSocket setTimeout setInterval Deno Bun importScripts read load"
