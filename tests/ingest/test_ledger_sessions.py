@@ -16,7 +16,10 @@ from services.worker.ledger import CONSUMER, step
 from tests.ingest.ledger_world import START, day_of, messages_of, sessions_of, world
 
 COLUMNS = ("received", "lost", "sessions", "late", "refused", "unknown", "repeats")
-LEDGER = "ledger_note, ledger_message, ledger_session, ledger_day, ledger_summary, ledger_platform, ledger_round"
+LEDGER = (
+    "ledger_note, ledger_message, ledger_session, ledger_day, ledger_summary, ledger_organisation, ledger_platform,"
+    " ledger_round"
+)
 
 
 def settled(territory) -> None:

@@ -37,6 +37,10 @@ class Question:
         """To be executed with ``parameters``; gives the members of ``Line``."""
         sql = load("ledger_read")
         match self.by:
+            case By.TOTAL if not (self.device or self.theme or self.commune):
+                return sql["organisation_total"]
+            case By.DAY if not (self.device or self.theme or self.commune):
+                return sql["organisation_days"]
             case By.TOTAL:
                 return sql["device_total" if self.device else "total"]
             case By.DAY:
@@ -44,7 +48,9 @@ class Question:
             case By.DEVICE if self.device:
                 return sql["device_total"]
             case By.DEVICE:
-                return sql["worst_devices" if self.worst_first else "devices"]
+                if self.worst_first:
+                    return sql["worst_devices"]
+                return sql["devices" if self.organisations is None else "devices_of"]
 
     @property
     def parameters(self) -> dict[str, object]:

@@ -35,8 +35,8 @@ def write_summaries(connection: Connection[TupleRow], days: Collection[date]) ->
     """Add whole days up anew. Raises psycopg.Error."""
     if days:
         parameters = {"days": sorted(days)}
-        connection.execute(load("ledger_settle")["drop_summaries"], parameters)
-        connection.execute(load("ledger_settle")["write_summaries"], parameters)
+        for name in ("drop_summaries", "write_summaries", "drop_organisations", "write_organisations"):
+            connection.execute(load("ledger_settle")[name], parameters)
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,12 @@ async def platform_line(connection: Connection, question: Question) -> Platform 
     return Platform(counts, int(lost[0]) if lost else 0)
 
 
+async def readable_organisations(connection: Connection) -> list[int] | None:
+    """Those of the reader; None for the organisation that runs the network, which sees devices of nobody too."""
+    rows = await (await connection.execute(load("ledger_read")["readable"])).fetchall()
+    return [int(number) for (number,) in rows] or None
+
+
 async def organisations_below(connection: Connection, organisation: int) -> list[int]:
     """The organisation and those below it, as far as the reader sees them."""
     rows = await connection.execute(load("ledger_read")["organisations"], {"organisation": str(organisation)})

@@ -81,6 +81,52 @@ GROUP BY dev_eui
 ORDER BY dev_eui
 LIMIT %(limit)s;
 
+-- name: organisation_total
+-- One line for everything asked for, whatever its theme and commune.
+SELECT NULL::date AS day, NULL::text AS dev_eui, NULL::text AS name,
+    sum(devices)::bigint AS device_days, sum(silent)::bigint AS silent_days,
+    sum(expected)::bigint AS expected, sum(available)::bigint AS available, sum(received)::bigint AS received,
+    sum(lost)::bigint AS lost, sum(sessions)::bigint AS sessions, sum(duplicates)::bigint AS duplicates,
+    sum(repeats)::bigint AS repeats, sum(late)::bigint AS late, sum(quarantined)::bigint AS quarantined,
+    sum(replayed)::bigint AS replayed, sum(refused)::bigint AS refused, sum(unknown)::bigint AS unknown
+FROM ledger_organisation
+WHERE day BETWEEN %(first)s::date AND %(last)s::date
+    AND (%(organisations)s::integer[] IS NULL OR organisation_id = ANY (%(organisations)s))
+HAVING count(*) > 0;
+
+-- name: organisation_days
+-- A line for each day after the given one, whatever theme and commune.
+SELECT day, NULL::text AS dev_eui, NULL::text AS name,
+    sum(devices)::bigint AS device_days, sum(silent)::bigint AS silent_days,
+    sum(expected)::bigint AS expected, sum(available)::bigint AS available, sum(received)::bigint AS received,
+    sum(lost)::bigint AS lost, sum(sessions)::bigint AS sessions, sum(duplicates)::bigint AS duplicates,
+    sum(repeats)::bigint AS repeats, sum(late)::bigint AS late, sum(quarantined)::bigint AS quarantined,
+    sum(replayed)::bigint AS replayed, sum(refused)::bigint AS refused, sum(unknown)::bigint AS unknown
+FROM ledger_organisation
+WHERE day BETWEEN %(first)s::date AND %(last)s::date
+    AND (%(after)s::text = '' OR day > nullif(%(after)s::text, '')::date)
+    AND (%(organisations)s::integer[] IS NULL OR organisation_id = ANY (%(organisations)s))
+GROUP BY day
+ORDER BY day
+LIMIT %(limit)s;
+
+-- name: devices_of
+-- The same of some organisations: read through the index of those, whoever else has devices.
+SELECT NULL::date AS day, dev_eui, (SELECT d.name FROM device d WHERE d.dev_eui = l.dev_eui) AS name,
+    count(*) AS device_days, count(*) FILTER (WHERE expected > 0 AND available = 0) AS silent_days,
+    sum(expected)::bigint AS expected, sum(available)::bigint AS available, sum(received)::bigint AS received,
+    sum(lost)::bigint AS lost, sum(sessions)::bigint AS sessions, sum(duplicates)::bigint AS duplicates,
+    sum(repeats)::bigint AS repeats, sum(late)::bigint AS late, sum(quarantined)::bigint AS quarantined,
+    sum(replayed)::bigint AS replayed, sum(refused)::bigint AS refused, sum(unknown)::bigint AS unknown
+FROM ledger_day l
+WHERE day BETWEEN %(first)s::date AND %(last)s::date AND dev_eui > %(after)s::text
+    AND organisation_id = ANY (%(organisations)s::integer[])
+    AND (%(theme)s::text IS NULL OR theme = %(theme)s)
+    AND (%(commune)s::text IS NULL OR commune_code = %(commune)s)
+GROUP BY dev_eui
+ORDER BY dev_eui
+LIMIT %(limit)s;
+
 -- name: worst_devices
 -- The devices of which least came of what was expected, then those of which most was lost on air. Reads every day of every
 -- device asked for.
@@ -108,6 +154,10 @@ WITH RECURSIVE below AS (
     SELECT o.id FROM organisation o JOIN below ON o.parent_id = below.id
 )
 SELECT id FROM below ORDER BY id;
+
+-- name: readable
+-- The organisations the reader sees, unless it is one that runs the network: that one sees devices of nobody too.
+SELECT readable_organisation() WHERE NOT is_root_organisation();
 
 -- name: platform
 -- Messages by source, outcome and detail.

@@ -242,6 +242,21 @@ FROM ledger_day
 WHERE day = ANY (%(days)s::date[])
 GROUP BY day, organisation_id, theme, commune_code;
 
+-- name: drop_organisations
+-- Take away the sums by organisation of days that are about to be added up anew.
+DELETE FROM ledger_organisation WHERE day = ANY (%(days)s::date[]);
+
+-- name: write_organisations
+-- Add up the sums of whole days by organisation.
+INSERT INTO ledger_organisation (day, organisation_id, devices, silent, expected, available, received, lost, sessions,
+    duplicates, repeats, late, quarantined, replayed, refused, unknown)
+SELECT
+    day, organisation_id, sum(devices), sum(silent), sum(expected), sum(available), sum(received), sum(lost), sum(sessions),
+    sum(duplicates), sum(repeats), sum(late), sum(quarantined), sum(replayed), sum(refused), sum(unknown)
+FROM ledger_summary
+WHERE day = ANY (%(days)s::date[])
+GROUP BY day, organisation_id;
+
 -- name: round
 -- The round of silent devices that is under way or was the last.
 SELECT day, from_day, after, begun_at, finished FROM ledger_round;
@@ -276,6 +291,8 @@ WITH days AS (
     DELETE FROM ledger_message m USING days d WHERE m.dev_eui = d.dev_eui AND m.day = d.day
 ), summaries AS (
     DELETE FROM ledger_summary WHERE day < %(before)s::date
+), organisations AS (
+    DELETE FROM ledger_organisation WHERE day < %(before)s::date
 ), platform AS (
     DELETE FROM ledger_platform WHERE day < %(before)s::date
 )
