@@ -41,8 +41,9 @@ test: install ## every test, on real servers
 fuzz-ingest: install ## bad messages by the hundred thousand through ingest, all accounted for: ARGS="--cases 1000000"
 	@$(BIN)/python -m tests.ingest.fuzzing $(ARGS)
 
-bench-decoders: install ## microseconds per decode for every model, as a table
+bench-decoders: install ## microseconds per decode for every model and for vendors' codecs, as tables
 	@$(BIN)/python benchmarks/bench_decoders.py $(ARGS)
+	@echo; $(BIN)/python benchmarks/bench_codecs.py $(CODEC_ARGS)
 
 plots: install ## the pictures of docs/simulator.md, drawn anew
 	@$(BIN)/python docs/plot_simulator.py

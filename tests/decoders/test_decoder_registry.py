@@ -64,3 +64,13 @@ def test_importing_the_package_imports_no_vendor() -> None:
     program = "import sys, decoders; print([m for m in sys.modules if m.count('.') == 2 and m[:8] == 'decoders'])"
     seen = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert seen.stdout.strip() == "[]"
+
+
+def test_the_registry_loads_nothing_that_runs_codecs() -> None:
+    """The API asks the registry too, and must never come near an engine."""
+    program = (
+        "import sys; from decoders import all_decoders; all_decoders(); import services.api.app; "
+        "print([m for m in sys.modules if m.startswith('decoders.javascript') or 'quickjs' in m])"
+    )
+    asked = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert asked.stdout == "[]\n"
