@@ -10,6 +10,7 @@ from services.commands.keys import keys
 from services.commands.ledger import ledger
 from services.commands.processes import api, ingest, worker
 from services.commands.quarantine import quarantine
+from services.commands.redecode import redecode
 from services.commands.replay import replay
 from services.commands.simulation import simulate, verify
 from services.commands.status import status
@@ -27,6 +28,7 @@ COMMANDS: tuple[click.Command, ...] = (
     decoders,
     decode,
     codec,
+    redecode,
     quarantine,
     replay,
     ledger,

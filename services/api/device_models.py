@@ -92,7 +92,7 @@ class Uplink(_Body):
     gateway_count: int
     confirmed: bool
     flags: int = Field(description="Quality of the frame, bit mask: 8 late, 16 clock suspect.")
-    outcome: str = Field(description="What became of it when it was received.", examples=["decoded"])
+    outcome: str = Field(description="What became of it, as last decoded.", examples=["decoded"])
     decoder: str | None
     decode_reason: str | None
     payload: str = Field(description="Hexadecimal.", examples=["0367f600046882"])

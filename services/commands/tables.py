@@ -24,8 +24,10 @@ def printable(text: str, most: int | None = None) -> str:
 class Bar:
     """One line on stderr that says how far long work is: in place on a terminal, now and then elsewhere."""
 
-    def __init__(self, label: str) -> None:
+    def __init__(self, label: str, begun_at: int = 0) -> None:
+        """`begun_at`: what was done before, which does not count for the rate."""
         self._label = label
+        self._begun_at = begun_at
         self._terminal = sys.stderr.isatty()
         self._began = time.monotonic()
         self._next = self._began + (0.2 if self._terminal else 10)
@@ -45,7 +47,11 @@ class Bar:
             share = min(1.0, done / total)
             filled = int(30 * share)
             figures = f"[{'#' * filled}{' ' * (30 - filled)}] {share:4.0%}  {figures} of {total:,}".replace(",", " ")
-        line = f"{self._label}  {figures}  {int(now - self._began)} s"
+        seconds = now - self._began
+        rate = (done - self._begun_at) / seconds if seconds > 0 else 0.0
+        line = f"{self._label}  {figures}  {int(seconds)} s"
+        if total and rate > 0:
+            line += f"  {rate:,.0f}/s  {int(max(0, total - done) / rate)} s left".replace(",", " ")
         click.echo(f"\r\x1b[K{line}" if self._terminal else line, err=True, nl=not self._terminal)
         self._shown = True
 

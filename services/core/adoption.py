@@ -1,30 +1,19 @@
 """Frames kept before their device was known become readings once it is declared, installed and decodable."""
 
-from dataclasses import dataclass
-from uuid import UUID
-
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
 from services.core.clock import Clock
-from services.core.decoder_book import DecoderBook, TimedFrame
+from services.core.decoder_book import DecoderBook
 from services.core.decoding import Decoding, decode_frames
-from services.core.domain import PENDING, Flag
+from services.core.domain import PENDING
 from services.core.settings import Settings
 from services.core.storage.inventory import devices, series_ids
 from services.core.storage.queries import load
 from services.core.storage.writer import note_batch
 from services.core.storage.writer_readings import candidates, write_readings
+from services.core.stored_frames import StoredFrame, frames_by_id
 from services.core.times import TimeRules
-from services.core.uplink_id import received_between
-
-
-@dataclass(frozen=True, slots=True)
-class _Frame:
-    id: int
-    f_cnt: int
-    deduplication_id: UUID
-    timed: TimedFrame
 
 
 def adopt_pending(
@@ -36,10 +25,12 @@ def adopt_pending(
     """
     sql = load("adoption")
     with connection.transaction():
+        # Not beside a re-decode: what one takes away the other may have a claim to.
+        connection.execute(load("decode_runs")["lock_history"])
         waiting = connection.execute(sql["adoptable"], {"decoders": book.ready(), "frames": limit}).fetchall()
         if not waiting:
             return 0
-        frames = _frames(connection, [uplink for _, uplink in waiting])
+        frames = frames_by_id(connection, [uplink for _, uplink in waiting])
         decoded = _decoded(connection, frames, book, TimeRules.of(settings))
         # A frame that retention has taken meanwhile waits for nothing; one whose device has just changed waits on.
         gone = {uplink for _, uplink in waiting} - {frame.id for frame in frames}
@@ -54,41 +45,17 @@ def adopt_pending(
     return len(pairs)
 
 
-def _frames(connection: Connection[TupleRow], uplinks: list[int]) -> list[_Frame]:
-    ids = sorted(uplinks)
-    bounds = [received_between(uplink) for uplink in ids]
-    rows = connection.execute(
-        load("adoption")["frames"],
-        {
-            "id": ids,
-            "from_at": [start for start, _ in bounds],
-            "to_at": [end for _, end in bounds],
-            "first": bounds[0][0],
-            "last": bounds[-1][1],
-        },
-    )
-    return [
-        _Frame(
-            number,
-            f_cnt,
-            deduplication_id,
-            TimedFrame(dev_eui, f_port, payload, received, measured, Flag(flags), object_json),
-        )
-        for number, dev_eui, f_port, payload, received, measured, flags, f_cnt, deduplication_id, object_json in rows
-    ]
-
-
 def _decoded(
-    connection: Connection[TupleRow], frames: list[_Frame], book: DecoderBook, rules: TimeRules
-) -> list[tuple[_Frame, Decoding]]:
+    connection: Connection[TupleRow], frames: list[StoredFrame], book: DecoderBook, rules: TimeRules
+) -> list[tuple[StoredFrame, Decoding]]:
     known = devices(connection, {frame.timed.dev_eui for frame in frames})
     decodings = decode_frames([(frame.timed, known.get(frame.timed.dev_eui)) for frame in frames], book, rules)
     decoded = zip(frames, decodings, strict=True)
     return [(frame, decoding) for frame, decoding in decoded if decoding.outcome not in PENDING]
 
 
-def _store(connection: Connection[TupleRow], decoded: list[tuple[_Frame, Decoding]], clock: Clock) -> None:
-    sql = load("adoption")
+def _store(connection: Connection[TupleRow], decoded: list[tuple[StoredFrame, Decoding]], clock: Clock) -> None:
+    sql = load("decode_runs")
     now = clock()
     series = series_ids(connection, (value.series for _, decoding in decoded for value in decoding.values))
     written = write_readings(

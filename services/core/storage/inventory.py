@@ -35,11 +35,11 @@ def series_ids(connection: Connection[TupleRow], keys: Iterable[SeriesKey]) -> d
     Raises psycopg.Error. Outside a transaction of the caller's, or the new ones stay locked until it ends.
     """
     wanted = sorted(set(keys))
-    found = _existing_series(connection, wanted)
+    found = existing_series(connection, wanted)
     missing = [key for key in wanted if key not in found]
     if missing:
         connection.execute(load("inventory")["add_series"], _columns(missing))
-        found |= _existing_series(connection, missing)
+        found |= existing_series(connection, missing)
     return found
 
 
@@ -116,7 +116,8 @@ class Inventory:
         self._expires_at = self._clock() + self._max_age
 
 
-def _existing_series(connection: Connection[TupleRow], keys: list[SeriesKey]) -> dict[SeriesKey, int]:
+def existing_series(connection: Connection[TupleRow], keys: list[SeriesKey]) -> dict[SeriesKey, int]:
+    """Ids of those of the series that exist. Raises psycopg.Error."""
     if not keys:
         return {}
     rows = connection.execute(load("inventory")["series"], _columns(keys))

@@ -34,6 +34,7 @@ def write_batch(
     Raises psycopg.Error; then nothing is stored, unless the connection broke while committing.
     """
     with connection.transaction():
+        connection.execute(load("decode_runs")["share_readings"])
         keys = {row.key for rows in ([f.uplink for f in batch.frames], batch.events, batch.rejected) for row in rows}
         first_seen = _claim(connection, keys, written_at)
         frames = _first_of_each(batch.frames, first_seen)

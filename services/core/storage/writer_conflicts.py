@@ -38,7 +38,7 @@ def settle(connection: Connection[TupleRow], candidates: Sequence[Candidate]) ->
     settled: dict[Key, Candidate | None] = {}
     for _ in range(ATTEMPTS):
         rivals = _rivals(connection, candidates)
-        ranks = _ranks(connection, {rival.uplink for _, rival in rivals})
+        ranks = frame_ranks(connection, {rival.uplink for _, rival in rivals})
         changes: dict[Key, _Change] = {}
         wanted: dict[Key, Candidate] = {}
         for candidate, rival in rivals:
@@ -87,7 +87,8 @@ def _rivals(connection: Connection[TupleRow], candidates: Sequence[Candidate]) -
     return found
 
 
-def _ranks(connection: Connection[TupleRow], uplinks: Collection[int]) -> dict[int, tuple[int, UUID]]:
+def frame_ranks(connection: Connection[TupleRow], uplinks: Collection[int]) -> dict[int, tuple[int, UUID]]:
+    """Frame counter and deduplication id of those of the frames that are there. Raises psycopg.Error."""
     if not uplinks:
         return {}
     ids = sorted(uplinks)
@@ -118,6 +119,7 @@ def _replace(connection: Connection[TupleRow], changes: Sequence[_Change]) -> se
             "value": [change.new.value for change in changes],
             "flags": [int(change.new.flags) for change in changes],
             "uplink": [change.new.uplink for change in changes],
+            "old_value": [change.old.value for change in changes],
             "old_flags": [int(change.old.flags) for change in changes],
             "old_uplink": [change.old.uplink for change in changes],
             "first": min(times),

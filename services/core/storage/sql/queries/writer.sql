@@ -88,9 +88,10 @@ WHERE u.received_at >= %(first)b::timestamptz AND u.received_at < %(last)b::time
 UPDATE reading r SET value = w.value, flags = w.flags, uplink = w.uplink
 FROM unnest(
     %(series)b::integer[], %(measured_at)b::timestamptz[], %(value)b::float8[], %(flags)b::smallint[], %(uplink)b::bigint[],
-    %(old_flags)b::smallint[], %(old_uplink)b::bigint[]
-) AS w (series, measured_at, value, flags, uplink, old_flags, old_uplink)
-WHERE r.series = w.series AND r.measured_at = w.measured_at AND r.flags = w.old_flags AND r.uplink = w.old_uplink
+    %(old_value)b::float8[], %(old_flags)b::smallint[], %(old_uplink)b::bigint[]
+) AS w (series, measured_at, value, flags, uplink, old_value, old_flags, old_uplink)
+WHERE r.series = w.series AND r.measured_at = w.measured_at
+    AND r.value = w.old_value AND r.flags = w.old_flags AND r.uplink = w.old_uplink
     AND r.measured_at BETWEEN %(first)b::timestamptz AND %(last)b::timestamptz
 RETURNING r.series, r.measured_at;
 

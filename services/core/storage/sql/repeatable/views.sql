@@ -187,9 +187,24 @@ JOIN point o ON o.id = s.point_id AND (o.privacy = 'none'
 ORDER BY v.series, v.measured_at DESC;
 
 -- A frame belongs to whoever owned the point its device served when it was received: a moved device does not show its past.
+-- What became of it is what was last concluded: by the newest run that is not undone, else when it was received.
 CREATE VIEW uplink_visible WITH (security_barrier) AS
-SELECT u.*
+SELECT
+    u.received_at, u.id, u.measured_at, u.f_cnt, u.deduplication_id, u.frequency, u.snr,
+    CASE WHEN said.run IS NULL THEN u.outcome ELSE said.outcome END AS outcome,
+    u.f_port, u.dr, u.spreading_factor, u.rssi, u.gateway_count, u.flags, u.confirmed, u.dev_eui, u.dev_addr, u.payload,
+    CASE WHEN said.run IS NULL THEN u.decoder ELSE said.decoder END AS decoder,
+    CASE WHEN said.run IS NULL THEN u.decode_reason ELSE said.decode_reason END AS decode_reason,
+    u.source, u.object
 FROM uplink u
+LEFT JOIN LATERAL (
+    SELECT d.run, d.outcome, d.decoder, d.decode_reason
+    FROM uplink_decode d
+    JOIN decode_run r ON r.id = d.run AND r.undone_at IS NULL
+    WHERE d.uplink = u.id
+    ORDER BY d.run DESC
+    LIMIT 1
+) AS said ON true
 WHERE EXISTS (
     SELECT FROM device d
     JOIN installation i ON i.dev_eui = d.dev_eui
@@ -227,7 +242,8 @@ CREATE OR REPLACE FUNCTION folded(original text) RETURNS text LANGUAGE sql IMMUT
                      'aaaaceeeeiiiinoooouuuuyaaaaceeeeiiiinoooouuuuy''')
 $$;
 
-GRANT SELECT ON reading, reading_hour, reading_day, latest, uplink, reception, batch TO terroir_view;
+GRANT SELECT ON reading, reading_hour, reading_day, latest, uplink, uplink_decode, decode_run, reception, batch
+    TO terroir_view;
 -- Who is given a view must be allowed to create in its schema, for that moment.
 GRANT CREATE ON SCHEMA public TO terroir_view;
 ALTER VIEW reading_mapped OWNER TO terroir_view;

@@ -1,0 +1,249 @@
+"""`terroir redecode`: history decoded again, with a preview and a way back."""
+
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import click
+
+from services.commands.failure import Failure, told
+from services.commands.redecode_tables import show_report, show_runs
+from services.commands.stopping import stopped_by_signals
+from services.commands.store import database_url, opened, reaching, read_settings
+from services.commands.tables import Bar
+
+if TYPE_CHECKING:
+    import threading
+
+    from services.core.redecoding.running import Progress, Workshop
+    from services.core.storage.redecode_runs import Run
+
+_TIME = click.DateTime(["%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M%z", "%Y-%m-%d"])
+_PATIENCE = 15.0
+"""Seconds to wait for the worker to end a step."""
+
+
+@click.command(
+    short_help="Decode stored frames again: preview, apply, undo.",
+    epilog="Example: terroir redecode --model milesight/em400 --from 2026-03-01 (preview), then the same with --apply",
+)
+@click.option("--model", metavar="VENDOR/MODEL", help="Frames of the devices of this model.")
+@click.option(
+    "--from", "from_at", metavar="TIME", type=_TIME, help="Received from (2026-03-01, or with time and offset)."
+)
+@click.option("--to", "to_at", metavar="TIME", type=_TIME, help="Received before; now if not given.")
+@click.option("--device", "dev_eui", metavar="DEVEUI", help="Of this device only.")
+@click.option("--decoder", metavar="VENDOR/MODEL", help="Decode with another decoder than the model's own.")
+@click.option("--sample", type=click.IntRange(min=1), help="Preview about so many of the newest frames only.")
+@click.option("--apply", "applying", is_flag=True, help="Do it; goes on where the same command was interrupted.")
+@click.option("--resume", metavar="RUN", type=int, help="Go on with a run that was interrupted.")
+@click.option("--undo", "undoing", metavar="RUN", type=int, help="Bring back what a run replaced.")
+@click.option(
+    "--forget", "forgetting", metavar="RUN", type=int, help="Free the room of a run's previous values: no undo."
+)
+@click.option("--list", "listing", is_flag=True, help="Show every run.")
+@click.option("--enough-disk", is_flag=True, help="You have looked: the database's disk has room.")
+def redecode(
+    model: str | None,
+    from_at: datetime | None,
+    to_at: datetime | None,
+    dev_eui: str | None,
+    decoder: str | None,
+    sample: int | None,
+    applying: bool,
+    resume: int | None,
+    undoing: int | None,
+    forgetting: int | None,
+    listing: bool,
+    enough_disk: bool,
+) -> None:
+    """Decode stored frames again with the decoders of this release.
+
+    With --model alone it prints what would change, and changes nothing. With --apply it does it, in steps that may be
+    killed at any moment, while ingest goes on. What is replaced is kept until --forget, so that --undo brings it back.
+    """
+    asked = [
+        name for name, one in (("--resume", resume), ("--undo", undoing), ("--forget", forgetting)) if one is not None
+    ]
+    asked += ["--list"] if listing else []
+    if len(asked) > 1 or (asked and (model or applying)):
+        raise Failure(f"{', '.join(asked)} stands alone, without --model and --apply")
+    if not asked and model is None:
+        raise Failure("say which frames: --model VENDOR/MODEL; or --list, --resume RUN, --undo RUN, --forget RUN")
+    if listing:
+        _list()
+        return
+    from services.core.redecoding.running import spare_the_collector
+
+    spare_the_collector()
+    with _workshop(enough_disk) as shop, stopped_by_signals() as stop:
+        if resume is not None:
+            _resume(shop, resume, stop)
+        elif undoing is not None:
+            _undo(shop, undoing, stop)
+        elif forgetting is not None:
+            _forget(shop, forgetting)
+        elif model is not None:
+            _decode(shop, model, _aware(from_at), _aware(to_at), dev_eui, decoder, sample, applying, stop)
+
+
+@contextmanager
+def _workshop(enough_disk: bool) -> Generator["Workshop"]:
+    """A connection in autocommit and what else a run needs; refusals told."""
+    from services.core.clock import system_clock
+    from services.core.logs import configure
+    from services.core.redecoding.room import free_bytes
+    from services.core.redecoding.running import Workshop
+    from services.core.redecoding.scope import RedecodeRefused
+    from services.core.storage.connect import connect
+    from services.core.storage.migrate import check
+
+    settings = read_settings()
+    configure(settings)
+    url = database_url(settings)
+    with reaching(url), told(RedecodeRefused):
+        check(url)
+        with connect(url, application_name="terroir-redecode disk", autocommit=True) as owner:
+            free = free_bytes(owner)
+        with connect(url, role="terroir_service", application_name="terroir-redecode", autocommit=True) as connection:
+            yield Workshop(connection, settings, system_clock, free=free, trusted=enough_disk)
+
+
+@contextmanager
+def _alone(shop: "Workshop") -> Generator[None]:
+    """The lock that the worker's job takes too: one run at a time."""
+    from services.core.storage.jobs import job_lock
+
+    deadline = time.monotonic() + _PATIENCE
+    while True:
+        with job_lock(shop.connection, "redecode") as ours:
+            if ours:
+                yield
+                return
+        if time.monotonic() > deadline:
+            raise Failure("another process is decoding again or undoing right now: try when it is done (--list)")
+        time.sleep(0.2)
+
+
+def _decode(
+    shop: "Workshop",
+    model: str,
+    from_at: datetime | None,
+    to_at: datetime | None,
+    dev_eui: str | None,
+    decoder: str | None,
+    sample: int | None,
+    applying: bool,
+    stop: "threading.Event",
+) -> None:
+    from services.core.redecoding.asking import run_to_apply
+    from services.core.redecoding.running import make_plan, preview
+    from services.core.redecoding.scope import Scope
+
+    now = shop.clock()
+    scope = Scope(model, min(to_at or now, now), from_at, dev_eui and dev_eui.lower(), decoder, None, sample)
+    if applying and sample is not None:
+        raise Failure("--sample is for previews: to apply to less, use --from, --to or --device")
+    planned = make_plan(shop, scope)
+    if applying:
+        with _alone(shop):
+            run = run_to_apply(shop.connection, scope, to_at is not None, "command", now)
+            _apply(shop, run, stop)
+        return
+    bar = Bar("preview")
+    began = time.monotonic()
+    report, complete = preview(shop, planned, _shown(bar, stop))
+    bar.close()
+    show_report(report, planned, time.monotonic() - began, complete)
+
+
+def _resume(shop: "Workshop", number: int, stop: "threading.Event") -> None:
+    from services.core.redecoding.asking import run_to_resume
+
+    with _alone(shop):
+        run = run_to_resume(shop.connection, number)
+        if run.state in ("undoing", "undo_waiting"):
+            _take_back(shop, run, stop)
+        else:
+            _apply(shop, run, stop)
+
+
+def _apply(shop: "Workshop", run: "Run", stop: "threading.Event") -> None:
+    from services.core.redecoding.running import apply
+    from services.core.storage.redecode_runs import get_run
+
+    click.echo(f"run {run.run}: {run.model}" + (" goes on" if run.started_at else ""), err=True)
+    bar = Bar(f"run {run.run}", run.frames_done)
+    done = apply(shop, run, _shown(bar, stop))
+    bar.close()
+    after = get_run(shop.connection, run.run) or run
+    click.echo(
+        f"run {run.run}: {after.frames_done} uplinks decoded again; readings: {after.added} added, "
+        f"{after.removed} removed, {after.changed} changed, {after.unchanged} unchanged"
+    )
+    if not done:
+        _interrupted(run.run)
+    click.echo(f"to bring back what was: terroir redecode --undo {run.run}")
+
+
+def _undo(shop: "Workshop", number: int, stop: "threading.Event") -> None:
+    from services.core.redecoding.asking import run_to_undo
+
+    with _alone(shop):
+        _take_back(shop, run_to_undo(shop.connection, number), stop)
+
+
+def _take_back(shop: "Workshop", run: "Run", stop: "threading.Event") -> None:
+    from services.core.redecoding.running import undo
+    from services.core.storage.redecode_runs import get_run
+
+    bar = Bar(f"undoing run {run.run}", run.restored)
+    done = undo(shop, run, _shown(bar, stop))
+    bar.close()
+    after = get_run(shop.connection, run.run) or run
+    click.echo(f"run {run.run}: {after.restored} readings are as they were")
+    if not done:
+        _interrupted(run.run)
+
+
+def _interrupted(run: int) -> None:
+    click.echo(f"interrupted; go on with: terroir redecode --resume {run}", err=True)
+    raise SystemExit(1)
+
+
+def _forget(shop: "Workshop", number: int) -> None:
+    from services.core.redecoding.asking import found
+    from services.core.redecoding.running import forget
+
+    run = found(shop.connection, number)
+    bar = Bar(f"forgetting run {number}")
+    with _alone(shop):
+        forget(shop, run, _shown(bar, None))
+    bar.close()
+    click.echo(f"run {number} is kept in the list; it cannot be undone any more")
+
+
+def _list() -> None:
+    from services.core.storage.redecode_runs import all_runs, kept
+
+    with opened(read_settings()) as connection:
+        show_runs(all_runs(connection), kept(connection))
+
+
+def _shown(bar: Bar, stop: "threading.Event | None") -> "Progress":
+    def progress(done: int, total: int) -> bool:
+        bar(done, total)
+        return stop is None or not stop.is_set()
+
+    return progress
+
+
+def _aware(moment: datetime | None) -> datetime | None:
+    """A day means its midnight in Paris."""
+    from zoneinfo import ZoneInfo
+
+    if moment is None or moment.tzinfo is not None:
+        return moment
+    return moment.replace(tzinfo=ZoneInfo("Europe/Paris"))
