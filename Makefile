@@ -18,7 +18,7 @@ $(VENV)/.installed: pyproject.toml requirements/dev.lock requirements/build.lock
 	@$(UV) pip install $(UV_QUIET) --python $(BIN)/python --no-deps --no-build-isolation -e .
 	@touch $@
 
-.PHONY: help install demo test lint format locks fuzz-ingest bench-decoders plots
+.PHONY: help install demo test lint format locks fuzz-ingest bench-decoders bench-redecode plots
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
@@ -47,6 +47,9 @@ bench-decoders: install ## microseconds per decode for every model and for vendo
 
 plots: install ## the pictures of docs/simulator.md, drawn anew
 	@$(BIN)/python docs/plot_simulator.py
+
+bench-redecode: install ## a history decoded again and brought back, with rates and proof (ARGS="--uplinks 1000000")
+	@$(BIN)/python benchmarks/bench_redecode.py $(ARGS)
 
 lint: install ## format, style, types, import contracts
 	$(BIN)/ruff format --check .

@@ -203,7 +203,9 @@ def _flags(frame: Sent, rules: TimeRules) -> Flag:
 
 def _uplink(frame: Sent) -> Uplink:
     return Uplink(
-        key=frame.deduplication_id, dev_eui=frame.dev_eui, dev_addr="01020304", deduplication_id=frame.deduplication_id,
+        # An address of its own: no frame is a repetition of another here.
+        key=frame.deduplication_id, dev_eui=frame.dev_eui, dev_addr=f"{frame.id & 0xFFFFFFFF:08x}",
+        deduplication_id=frame.deduplication_id,
         received_at=frame.received_at, measured_at=frame.measured_at,
         flags=Flag.LATE if frame.received_at - frame.measured_at > timedelta(hours=1) else Flag(0),
         timely=True, f_cnt=frame.f_cnt, f_port=1, payload=frame.payload, confirmed=False, encrypted=False, dr=5,

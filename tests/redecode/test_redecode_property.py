@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from services.core.redecoding import running
@@ -16,6 +16,10 @@ from services.worker.job import Context, Progress
 from tests.redecode import bruteforce
 from tests.redecode.land import MODEL, START, Land, Version, record, refuse
 
+PHASES = (Phase.explicit, Phase.reuse, Phase.generate)
+"""Shrinking would take minutes: each example is a history stored, decoded again and undone."""
+
+CLEARED = [HealthCheck.function_scoped_fixture]
 SLOT = timedelta(minutes=20)
 FLAGS_OF_NEIGHBOURS = bruteforce.SPIKE | bruteforce.STUCK
 
@@ -133,7 +137,7 @@ def masked(rows: dict) -> dict:
     return {key: (value, flags & ~FLAGS_OF_NEIGHBOURS, uplink) for key, (value, flags, uplink) in rows.items()}
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, deadline=None, phases=PHASES, suppress_health_check=CLEARED)
 @given(
     history=HISTORY,
     old=VERSIONS,
@@ -177,7 +181,7 @@ def test_a_run_and_its_undo_agree_with_plain_computation(land, history, old, new
     check_rollups(land)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None, phases=PHASES, suppress_health_check=CLEARED)
 @given(history=HISTORY, later=HISTORY, afterwards=HISTORY, old=VERSIONS, new=VERSIONS, frames=st.sampled_from([1, 3]))
 def test_what_ingest_stores_meanwhile_competes_as_ever(land, history, later, afterwards, old, new, frames):
     land.clear()
