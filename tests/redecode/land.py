@@ -18,7 +18,7 @@ import psycopg
 from decoders import Decoded, DecodeError, Decoder, Frame, Reason, Value
 from services.core.decoder_book import DecoderBook, Entry, TimedFrame
 from services.core.decoding import Decoding, decode_frame
-from services.core.domain import Flag, Uplink
+from services.core.domain import Flag, Outcome, Uplink
 from services.core.redecoding.running import Workshop
 from services.core.settings import Settings
 from services.core.storage.connect import connect
@@ -159,6 +159,13 @@ class Land:
             series = series_ids(connection, (value.series for row in rows for value in row.decoding.values))
             batch = Batch(rows, [], [], series, {})
             write_batch(connection, batch, written_at=self.now, repeat_window=timedelta(0))
+
+    def store_refused(self, *frames: Sent, model: str) -> None:
+        """One batch of frames that an earlier version of the model's decoder refused."""
+        refused = Decoding(Outcome.REFUSED, decoder=f"{model}@0", reason="bad_value")
+        with connect(self.url, role="terroir_service", autocommit=True) as connection:
+            rows = [FrameRow(frame.id, _uplink(frame), refused) for frame in frames]
+            write_batch(connection, Batch(rows, [], [], {}, {}), written_at=self.now, repeat_window=timedelta(0))
 
     def _decoded(self, frame: Sent, device, rules: TimeRules) -> Decoding:
         timed = TimedFrame(frame.dev_eui, 1, frame.payload, frame.received_at, frame.measured_at, _flags(frame, rules))

@@ -5,7 +5,7 @@ ALTER TABLE decode_run ADD CONSTRAINT decode_run_kind_check CHECK (kind IN ('ado
 ALTER TABLE decode_run ADD COLUMN undone_at timestamptz;  -- from then on what the run concluded does not count
 
 ALTER TABLE batch DROP CONSTRAINT batch_kind_check;
-ALTER TABLE batch ADD CONSTRAINT batch_kind_check CHECK (kind IN ('ingest', 'adoption', 're-decode', 'undo', 'removal'));
+ALTER TABLE batch ADD CONSTRAINT batch_kind_check CHECK (kind IN ('ingest', 'adoption', 're-decode', 'undo', 'removal', 'parameters'));
 
 -- A request to decode stored frames again, and how far it is. The row of decode_run of the same number is made when it begins.
 CREATE TABLE redecode (
