@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -92,11 +92,14 @@ def redecode(
 @contextmanager
 def _workshop(enough_disk: bool) -> Generator["Workshop"]:
     """A connection in autocommit and what else a run needs; refusals told."""
+    from decoders.javascript.pool import CodecPool
     from services.core.clock import system_clock
+    from services.core.decoder_book import DecoderBook
     from services.core.logs import configure
     from services.core.redecoding.room import free_bytes
     from services.core.redecoding.running import Workshop
     from services.core.redecoding.scope import RedecodeRefused
+    from services.core.storage.codecs import CodecShelf
     from services.core.storage.connect import connect
     from services.core.storage.migrate import check
 
@@ -108,7 +111,10 @@ def _workshop(enough_disk: bool) -> Generator["Workshop"]:
         with connect(url, application_name="terroir-redecode disk", autocommit=True) as owner:
             free = free_bytes(owner)
         with connect(url, role="terroir_service", application_name="terroir-redecode", autocommit=True) as connection:
-            yield Workshop(connection, settings, system_clock, free=free, trusted=enough_disk)
+            codecs = CodecShelf().refresh(connection)
+            with closing(CodecPool()) as pool:
+                book = DecoderBook(codecs, pool)
+                yield Workshop(connection, settings, system_clock, book, free=free, trusted=enough_disk)
 
 
 @contextmanager

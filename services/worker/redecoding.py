@@ -25,9 +25,8 @@ def step(context: Context) -> Progress:
     run = runs.next_for_worker(connection)
     if run is None or _other_under_way(context, run):
         return Progress.IDLE
-    shop = running.Workshop(
-        connection, context.settings, context.clock, DecoderBook(), free_bytes(connection), trusted=False
-    )
+    book = DecoderBook(context.codecs.refresh(connection), context.runner)
+    shop = running.Workshop(connection, context.settings, context.clock, book, free_bytes(connection))
     try:
         return _go_on(shop, run)
     except RedecodeRefused as refusal:
