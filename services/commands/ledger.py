@@ -166,6 +166,7 @@ def _percent(share: float | None) -> str:
 def _row(line: "Line") -> dict[str, object]:
     whole: dict[str, object] = asdict(line)
     whole["day"] = None if line.day is None else line.day.isoformat()
+    whole["undecodable"], whole["undeclared"] = whole.pop("refused"), whole.pop("unknown")
     extra: dict[str, object] = {
         "sent": line.sent,
         "availability_percent": None if line.availability is None else round(line.availability, 3),
@@ -175,14 +176,11 @@ def _row(line: "Line") -> dict[str, object]:
 
 
 def _csv(lines: "Sequence[Line]") -> None:
-    from dataclasses import fields
-
-    from services.core.storage.ledger import Line
-
-    names = [field.name for field in fields(Line)] + ["sent", "availability_percent", "lost_percent"]
-    writer = csv.DictWriter(sys.stdout, names, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(_row(line) for line in lines)
+    rows = [_row(line) for line in lines]
+    if rows:
+        writer = csv.DictWriter(sys.stdout, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
 
 
 def _json(question: "Question", lines: "Sequence[Line]", platform: "Platform") -> None:
