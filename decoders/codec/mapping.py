@@ -131,9 +131,14 @@ def _channel(rule: Rule, keys: Keys) -> str:
     names = [str(key + 1) if isinstance(key, int) else key for key in keys]
     if rule.channel is None:
         # A list of records is one series over time, a list of probes is several.
-        return names[-1][:LONGEST_CHANNEL] if names and rule.time is None else ""
+        return _storable(names[-1]) if names and rule.time is None else ""
     left: Iterator[str] = iter(names)
-    return "".join(next(left, "*") if part == "*" else part for part in rule.channel)[:LONGEST_CHANNEL]
+    return _storable("".join(next(left, "*") if part == "*" else part for part in rule.channel))
+
+
+def _storable(text: str) -> str:
+    """Names come from outside: no NUL and no half of a character, which no database takes."""
+    return "".join(sign if sign.isprintable() else "?" for sign in text[:LONGEST_CHANNEL])
 
 
 def _time(found: Json) -> datetime | None:

@@ -171,7 +171,10 @@ def _call(asked: Asked) -> Call | None:
 def _object(frame: TimedFrame) -> Ran:
     content: object = None
     if frame.object_json is not None:
-        content = json.loads(frame.object_json)
+        try:
+            content = json.loads(frame.object_json)
+        except (ValueError, RecursionError) as error:
+            return Failure(CodecReason.NOT_JSON, str(error))
     if not isinstance(content, dict):
         return Failure(CodecReason.NO_OBJECT, "the network server decoded nothing")
     return Output(cast("Mapping[str, Json]", content))

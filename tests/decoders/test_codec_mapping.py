@@ -139,6 +139,12 @@ def test_values_in_their_units_and_channels():
     ]
 
 
+def test_names_from_outside_can_be_stored():
+    data = json.loads('{"probes": {"a\\u0000b": 1, "\\ud800": 2, "%s": 3}}' % ("x" * 100))
+    found = values(data, {"path": "probes.*", "quantity": "soil_temperature"})
+    assert [channel for _, channel, _, _ in found] == ["a?b", "?", "x" * 64]
+
+
 def test_states():
     rule = {"path": "door", "quantity": "door_open", "states": {"Open": 1, "closed": 0, "true": 1, "2": 1}}
     for said, expected in (("open", 1.0), (" CLOSED ", 0.0), (True, 1.0), (2, 1.0), (2.0, 1.0)):

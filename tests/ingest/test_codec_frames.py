@@ -175,6 +175,23 @@ def test_frames_with_an_object_wait_for_its_mapping(acme):
     assert {row.decoder for row in acme.rows("SELECT decoder FROM uplink_decode")} == {codec.label}
 
 
+def test_an_output_full_of_odd_signs_and_depth_is_stored(acme):
+    source = """function decodeUplink() {
+        let deep = {}; for (let n = 0; n < 5000; n++) deep = {deep};
+        return {data: {probes: {"a\\0b": 1, "\\ud800": 2}, temperature: 21.5}, warnings: ["\\ud800\\0"]} }"""
+    codec = add(acme, source, TEMPERATURE, {"path": "probes.*", "quantity": "soil_temperature"})
+    mapped = add(acme, None, TEMPERATURE, decoder="acme/lns")
+    acme.device(DEVICE, MODEL)
+    acme.device(OTHER, "acme/lns", point="Salle 4")
+    deep = {"temperature": 1.5}
+    for _ in range(400):
+        deep = {"deep": deep}
+    acme.ingest(acme.up(DEVICE, b"\x01"), acme.up(OTHER, b"\x01", f_cnt=2, object=deep))
+    assert conclusions(acme) == [("decoded", codec.label, None), ("no_values", mapped.label, None)]
+    channels = acme.rows("SELECT channel FROM series WHERE quantity = 'soil_temperature' ORDER BY channel")
+    assert sorted(row.channel for row in channels) == ["?", "a?b"]
+
+
 def test_a_codec_in_place_of_a_decoder_of_ours_stays(acme):
     codec = add(acme, SOURCE, TEMPERATURE, decoder="milesight/am300-codec", models=["milesight/am300"])
     sync_vocabulary(acme.connection)
