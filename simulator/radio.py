@@ -27,8 +27,8 @@ _ADR_STEP, _LEAST_POWER = 3.0, 6.0
 _SHADOWING = 5.0
 _FADING = 2.2
 _EARTH_KM = 6371.0
-_CELL = (0.072, 0.103)  # degrees: 8 km at these latitudes
-_FEW = 24
+_CELL = (0.036, 0.0515)  # degrees: 4 km at these latitudes
+_ENOUGH = 12
 _DEVICE_HEIGHT = 1.5
 _MOST_LINKS = 8  # an event with more receptions tells nothing new
 _BEST_SNR = 12.0  # what a concentrator reports at most, about
@@ -77,7 +77,7 @@ def path_loss(kilometres: float, antenna_height: float, megahertz: float = 868.0
 
 
 class Nearby:
-    """Gateways by cells of about 8 km, so that a device asks those of its surroundings alone."""
+    """Gateways by cells of about 4 km, so that a device asks those of its surroundings alone."""
 
     def __init__(self, gateways: tuple[GatewaySpec, ...]) -> None:
         self._everyone = range(len(gateways))
@@ -90,15 +90,19 @@ class Nearby:
         return math.floor(latitude / _CELL[0]), math.floor(longitude / _CELL[1])
 
     def of(self, latitude: float, longitude: float) -> Sequence[int]:
-        """Indexes within two cells at least (8 to 16 km and more); everyone where that finds few, or there are few."""
-        if len(self._everyone) <= _FEW:
+        """Indexes of a dozen or more around: rings of cells until there are enough, or 28 km are covered."""
+        if len(self._everyone) <= _ENOUGH:
             return self._everyone
         row, column = self._cell(latitude, longitude)
-        found: list[int] = []
-        for r in range(row - 1, row + 2):
-            for c in range(column - 1, column + 2):
-                found += self._cells.get((r, c), ())
-        return found if len(found) >= 4 else self._everyone
+        found = list(self._cells.get((row, column), ()))
+        for ring in range(1, 8):
+            for r in range(row - ring, row + ring + 1):
+                edge = abs(r - row) == ring
+                for c in range(column - ring, column + ring + 1, 1 if edge else 2 * ring):
+                    found += self._cells.get((r, c), ())
+            if len(found) >= _ENOUGH:
+                return found
+        return found or self._everyone
 
 
 class Radio:

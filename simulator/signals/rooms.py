@@ -23,7 +23,7 @@ from typing import NamedTuple
 from simulator.noise import Smooth, normal, seed_of, unit
 from simulator.signals.air import OpenAir
 from simulator.signals.calendar import day_start, is_public_holiday, local_day, weekday
-from simulator.signals.occupancy import boundaries, people
+from simulator.signals.occupancy import TIMETABLES, boundaries, people
 from simulator.signals.weather import Weather, saturation
 
 _RUN_UP_DAYS = 3
@@ -108,6 +108,7 @@ class RoomAir:
         generation = (0.011 if child else 0.018) / room.volume * 1e6
         moisture = (16.0 if child else 22.0) / room.volume
         warming = 70.0 / (room.volume * 26.0)  # K/h for one person: 26 Wh/K of quick mass per m3
+        first_use = min(slot.start for slot in TIMETABLES[room.kind])
         columns = array("d")
         for day in range(first, ordinal + 1):
             midnight, tomorrow = day_start(day), day_start(day + 1)
@@ -120,7 +121,7 @@ class RoomAir:
                 hours = (tomorrow - t) if later >= 24.0 else min(later * 3600.0, tomorrow - midnight) - hour * 3600.0
                 hours /= 3600.0
                 outside = weather.hour(k0 + int(hour + 0.5 * hours))
-                present = people(room.kind, self._seed, day, hour + 1e-6, room.people)
+                present = 0.0 if hour < first_use else people(room.kind, self._seed, day, hour + 1e-6, room.people)
                 changes = room.air_changes if present > 0 else 0.22
                 airing = present > 0 and (outside.temperature > 17.0 or unit(self._seed, int(t) // 900) < 0.06)
                 if airing or (child and present == 0 and working and 9.9 < hour < 16.5 and co2 > 900):
