@@ -81,6 +81,7 @@ class Nearby:
 
     def __init__(self, gateways: tuple[GatewaySpec, ...]) -> None:
         self._everyone = range(len(gateways))
+        self._places = [(gateway.latitude, gateway.longitude) for gateway in gateways]
         self._cells: dict[tuple[int, int], list[int]] = {}
         for index, gateway in enumerate(gateways):
             self._cells.setdefault(self._cell(gateway.latitude, gateway.longitude), []).append(index)
@@ -90,7 +91,7 @@ class Nearby:
         return math.floor(latitude / _CELL[0]), math.floor(longitude / _CELL[1])
 
     def of(self, latitude: float, longitude: float) -> Sequence[int]:
-        """Indexes of a dozen or more around: rings of cells until there are enough, or 28 km are covered."""
+        """Indexes of the nearest dozen: of rings of cells until there are enough, or 28 km are covered."""
         if len(self._everyone) <= _ENOUGH:
             return self._everyone
         row, column = self._cell(latitude, longitude)
@@ -101,8 +102,14 @@ class Nearby:
                 for c in range(column - ring, column + ring + 1, 1 if edge else 2 * ring):
                     found += self._cells.get((r, c), ())
             if len(found) >= _ENOUGH:
-                return found
-        return found or self._everyone
+                break
+        places, east = self._places, math.cos(math.radians(latitude))
+
+        def away(index: int) -> float:
+            other, other_east = places[index]
+            return (other - latitude) ** 2 + ((other_east - longitude) * east) ** 2
+
+        return sorted(found, key=away)[:_ENOUGH] or self._everyone
 
 
 class Radio:
