@@ -12,12 +12,10 @@ from dataclasses import fields, replace
 from datetime import datetime, timedelta
 
 from simulator.noise import normal, seed_of, unit
+from simulator.scenario.counts import CommuneSpec, CountsSpec, FleetSpec
 from simulator.scenario.kinds import KINDS, Lot
 from simulator.scenario.model import (
-    CommuneSpec,
-    CountsSpec,
     Eui,
-    FleetSpec,
     GatewaySpec,
     OrganisationSpec,
     Scenario,

@@ -11,8 +11,9 @@ import yaml
 
 from simulator.catalogue import MODELS
 from simulator.errors import ScenarioError
+from simulator.scenario.counts import CountsSpec
 from simulator.scenario.fleet import expand
-from simulator.scenario.model import CountsSpec, OrganisationSpec, PointSpec, Scenario
+from simulator.scenario.model import OrganisationSpec, PointSpec, Scenario
 from simulator.scenario.reader import Reader
 
 FOLDER = Path(__file__).parent.parent / "scenarios"

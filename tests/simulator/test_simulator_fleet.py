@@ -24,9 +24,10 @@ from simulator.errors import ScenarioError
 from simulator.events.json_text import JsonEncoding
 from simulator.radio import Nearby, distance_km
 from simulator.run import Options, export, run
+from simulator.scenario.counts import CountsSpec
 from simulator.scenario.kinds import KINDS
 from simulator.scenario.load import FOLDER, load, names, parse
-from simulator.scenario.model import CountsSpec, Model, PointSpec, Scenario
+from simulator.scenario.model import Model, PointSpec, Scenario
 from simulator.scenario.schema import PATH, text
 from simulator.sensors import build
 from simulator.station import Session
