@@ -32,6 +32,8 @@ class Caller:
     """Who asks: an organisation by its key, or anybody (None)."""
 
     organisation_id: int | None
+    key_id: str | None = None
+    scopes: frozenset[str] = frozenset()
 
 
 async def caller(
@@ -54,7 +56,7 @@ async def caller(
         )
     if "read" not in grant.scopes:
         raise Problem(MISSING_SCOPE, f"the key trr_{credential.key_id}_… lacks the scope read", {"scope": "read"})
-    return Caller(grant.organisation_id)
+    return Caller(grant.organisation_id, credential.key_id, grant.scopes)
 
 
 CurrentCaller = Annotated[Caller, Depends(caller)]
@@ -65,6 +67,24 @@ async def member(caller: CurrentCaller) -> Caller:
     if caller.organisation_id is None:
         raise Problem(UNAUTHENTICATED, "this is not public: send Authorization: Bearer trr_<id>_<secret>")
     return caller
+
+
+async def administrator(caller: CurrentCaller) -> Caller:
+    """The caller, whose key must have the scope admin."""
+    found = await member(caller)
+    if "admin" not in found.scopes:
+        raise Problem(MISSING_SCOPE, f"the key trr_{found.key_id}_… lacks the scope admin", {"scope": "admin"})
+    return found
+
+
+Administrator = Annotated[Caller, Depends(administrator)]
+
+
+async def writing_transaction(request: Request, caller: Administrator) -> AsyncGenerator[Connection]:
+    """A transaction that writes what row security lets the administrator write; kept when the route returns."""
+    async with resources_of(request).pool.connection() as connection:
+        await enter(connection, caller.organisation_id, STATEMENT_TIMEOUT_MS, writing=True)
+        yield connection
 
 
 async def transaction(request: Request, caller: CurrentCaller) -> AsyncGenerator[Connection]:
@@ -98,5 +118,6 @@ async def stream(request: Request, caller: CurrentCaller) -> AsyncGenerator[Stre
 
 # These end before the response is sent: a slow reader holds no connection.
 Transaction = Annotated[Connection, Depends(transaction, scope="function")]
+WritingTransaction = Annotated[Connection, Depends(writing_transaction, scope="function")]
 PublicTransaction = Annotated[Connection, Depends(public_transaction, scope="function")]
 StreamTransaction = Annotated[Stream, Depends(stream, scope="request", max_concurrency=STREAMS_AT_ONCE)]

@@ -11,7 +11,7 @@ from services.api.gate import MAX_BODY, Gate
 from services.api.markup.templates import STATIC, Files, markup
 from services.api.openapi import describe
 from services.api.pages import routes as pages
-from services.api.routes import devices, health, latest, ledger, points, readings
+from services.api.routes import devices, health, latest, ledger, points, readings, redecode
 from services.api.state import POOL_SIZE, POOL_TIMEOUT_S, Resources, lifespan
 from services.core.clock import Clock
 from services.core.settings import Settings
@@ -51,7 +51,15 @@ def create_app(settings: Settings, clock: Clock) -> FastAPI:
         ],
     )
     problems.install(app)
-    for router in (points.router, latest.router, readings.router, devices.router, ledger.router, health.router):
+    for router in (
+        points.router,
+        latest.router,
+        readings.router,
+        devices.router,
+        redecode.router,
+        ledger.router,
+        health.router,
+    ):
         app.include_router(router)
     app.include_router(metrics.router(counted))
     app.include_router(pages.router)

@@ -22,6 +22,7 @@ _TAGS = [
     {"name": "points", "description": "What is followed, and where."},
     {"name": "readings", "description": "What was measured."},
     {"name": "devices", "description": "What measures it; a key is needed."},
+    {"name": "administration", "description": "For administrators; a key with the scopes read and admin is needed."},
     {"name": "operations", "description": "For supervisors and load balancers."},
 ]
 # Named by routes through $ref, because those answer in a media type FastAPI cannot be told of otherwise.
@@ -66,5 +67,5 @@ def _make_keys_optional(document: dict[str, Any]) -> None:
     """Outside of `devices` a key is one of two ways to ask: an empty alternative says so (OpenAPI 3.1.0, 4.8.10)."""
     for methods in document["paths"].values():
         for operation in methods.values():
-            if "security" in operation and "devices" not in operation["tags"]:
+            if "security" in operation and not {"devices", "administration"} & set(operation["tags"]):
                 operation["security"].insert(0, {})

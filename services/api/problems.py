@@ -58,6 +58,7 @@ NOT_FOUND = ProblemType("not-found", HTTPStatus.NOT_FOUND, "There is no such thi
 METHOD_NOT_ALLOWED = ProblemType(
     "method-not-allowed", HTTPStatus.METHOD_NOT_ALLOWED, "This address does not take that method"
 )
+BUSY = ProblemType("busy", HTTPStatus.CONFLICT, "The state of things does not allow this now")
 BODY_TOO_LARGE = ProblemType(
     "body-too-large", HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The body is larger than is taken here"
 )
@@ -75,6 +76,7 @@ TYPES = (
     PERSONAL_DATA,
     NOT_FOUND,
     METHOD_NOT_ALLOWED,
+    BUSY,
     BODY_TOO_LARGE,
     STORE_UNAVAILABLE,
     NOT_READY,

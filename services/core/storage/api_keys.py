@@ -117,7 +117,13 @@ async def authenticate(connection: AsyncConnection[TupleRow], credential: Creden
     return None if row is None else Grant(int(row[0]), frozenset(row[1]))
 
 
-async def enter(connection: AsyncConnection[TupleRow], organisation_id: int | None, timeout_ms: int) -> None:
-    """Begin a request's transaction: read only, seeing what that organisation may (None: what is published)."""
-    parameters = {"organisation": "" if organisation_id is None else str(organisation_id), "timeout": str(timeout_ms)}
+async def enter(
+    connection: AsyncConnection[TupleRow], organisation_id: int | None, timeout_ms: int, *, writing: bool = False
+) -> None:
+    """Begin a request's transaction, read only unless `writing`: what that organisation may see (None: the public)."""
+    parameters = {
+        "organisation": "" if organisation_id is None else str(organisation_id),
+        "timeout": str(timeout_ms),
+        "read_only": "off" if writing else "on",
+    }
     await connection.execute(load("api_keys")["enter_request"], parameters)

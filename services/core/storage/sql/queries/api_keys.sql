@@ -5,7 +5,7 @@ SELECT organisation_id, scopes FROM authenticate_api_key(%(id)s, %(hash)s, %(at)
 -- name: enter_request
 -- What every request's transaction begins with: whose rows row security shows, reading only, and not for ever.
 SELECT set_config('terroir.organisation', %(organisation)s, true),
-    set_config('transaction_read_only', 'on', true),
+    set_config('transaction_read_only', %(read_only)s, true),
     -- Filters that may be null make a plan for every value a bad one for all of them.
     set_config('plan_cache_mode', 'force_custom_plan', true),
     set_config('statement_timeout', %(timeout)s, true);
