@@ -33,21 +33,93 @@ def service() -> Generator["Settings"]:
 
 @click.command(
     short_help="Take events from the broker into the database.",
-    epilog="Example: TERROIR_MQTT_URL=mqtts://terroir@broker TERROIR_MQTT_PASSWORD=... terroir ingest",
+    epilog="Example: TERROIR_MQTT_URL=mqtts://terroir@broker TERROIR_MQTT_PASSWORD=... terroir ingest --workers 2",
 )
-def ingest() -> None:
+@click.option(
+    "--workers",
+    type=click.IntRange(1, 64),
+    metavar="N",
+    help="Run N processes that share the events: as many as there are cores to spare.",
+)
+@click.option(
+    "--drain",
+    metavar="CLIENT_ID",
+    help="Store what the broker still holds for that client id, close its session, and end.",
+)
+@click.option("--force", is_flag=True, help="With --drain: although its process lived a moment ago.")
+@click.option("--worker", is_flag=True, hidden=True)
+def ingest(workers: int | None, drain: str | None, *, force: bool, worker: bool) -> None:
     """Take ChirpStack's events from the broker into the database.
 
     A message is acknowledged only after the transaction that holds it has committed. Every process has its own
     TERROIR_MQTT_CLIENT_ID and keeps it for ever: the broker queues under that name. Ends cleanly on SIGTERM.
+
+    With --workers N the names are counted on from TERROIR_MQTT_CLIENT_ID (terroir-ingest-0, terroir-ingest-1, ...), the
+    filter is shared between them, and one that dies is started again; /metrics are those of all together. A member that
+    is not to run any more is emptied by --drain: its share of the events would wait for it, and be lost when its
+    session expires.
     """
+    if drain is not None and workers is not None:
+        raise Failure("--drain is for one session that nobody serves: without --workers")
+    if force and drain is None:
+        raise Failure("--force is for --drain")
+    if drain is not None:
+        _drained(drain, force=force)
+    elif workers is not None:
+        _several(workers)
+    else:
+        _one(worker=worker)
+
+
+def _one(*, worker: bool) -> None:
     from services.core.clock import system_clock
     from services.core.settings import SettingError
+    from services.ingest.link import WorkerEnd
+    from services.ingest.metrics import Metrics
     from services.ingest.run import run
     from services.ingest.source import SourceError
 
+    metrics = Metrics()
+    with stopped_by_signals() as stop:
+        # One of several: it ends with its parent, and tells it what it died of.
+        link = WorkerEnd(metrics.registry, stop.set) if worker else None
+        try:
+            with service() as settings, told(SettingError, SourceError):
+                run(settings, system_clock, stop, metrics)
+        except BaseException as error:
+            if link is not None:
+                link.tell(error.message if isinstance(error, Failure) else repr(error))
+            raise
+
+
+def _several(workers: int) -> None:
+    from services.core.settings import SettingError
+    from services.ingest.source import SourceError
+    from services.ingest.worker_process import WorkersFailed
+    from services.ingest.workers import run_workers
+
+    with service() as settings, stopped_by_signals() as stop, told(SettingError, SourceError, WorkersFailed):
+        run_workers(settings, workers, stop)
+
+
+def _drained(client_id: str, *, force: bool) -> None:
+    from services.core.clock import system_clock
+    from services.core.settings import SettingError
+    from services.core.storage.migrate import check
+    from services.ingest.drain import drain
+    from services.ingest.source import SourceError
+
     with service() as settings, stopped_by_signals() as stop, told(SettingError, SourceError):
-        run(settings, system_clock, stop)
+        check(database_url(settings))
+        done = drain(settings, client_id, system_clock, stop, force=force)
+    if not done.finished:
+        click.echo(f"stopped: {done.messages} messages stored, the rest is kept; run it again to go on")
+        raise SystemExit(1)
+    if not done.present:
+        lost = ": it has expired, and what it held is lost" if done.recorded else ", and Terroir never saw one"
+        click.echo(f"the broker keeps no session {client_id}{lost}")
+        raise SystemExit(1 if done.recorded else 0)
+    click.echo(f"{client_id}: {done.messages} messages stored, the session is closed")
 
 
 @click.command(short_help="Keep rollups, prune what is old.", epilog="Example: terroir worker")

@@ -24,8 +24,9 @@ def status() -> None:
     """Show the effective settings, the database, the broker and how fresh the data is.
 
     Passwords are left out. Exit status 1 when something is unwell: the database or the broker cannot be reached, the
-    schema is older than this release, nothing came for an hour, a consumer of changes is five minutes behind, ingest
-    has halted rather than fill the quarantine, the quarantine has grown large, or a decoder crashes.
+    schema is older than this release, nothing came for an hour, a consumer of changes is five minutes behind, nobody
+    serves a session the broker keeps, ingest has halted rather than fill the quarantine, the quarantine has grown
+    large, or a decoder crashes.
     """
     settings = read_settings()
     click.echo("Settings")
@@ -69,6 +70,7 @@ def _database(settings: "Settings", unwell: list[str]) -> None:
     from services.core.storage.changes import lag
     from services.core.storage.connect import connect
     from services.core.storage.grade import detect
+    from services.core.storage.ingest_sessions import unattended_sessions
     from services.core.storage.migrate import check
     from services.core.storage.queries import load
 
@@ -89,7 +91,9 @@ def _database(settings: "Settings", unwell: list[str]) -> None:
             counts = cursor.fetchone() or ()
             newest = connection.execute(load("console")["last_change"]).fetchone()
             lags = lag(connection)
+            unattended = unattended_sessions(connection, system_clock())
     click.echo("  holds: " + ", ".join(f"{n} {name.replace('_', ' ')}" for n, name in zip(counts, names, strict=True)))
+    unwell.extend(session.warning(settings.mqtt_session_expiry) for session in unattended)
     _freshness(newest[0] if newest else None, now, unwell)
     for consumer in lags:
         behind = timedelta(0) if consumer.oldest is None else now - consumer.oldest

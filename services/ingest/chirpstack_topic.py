@@ -9,6 +9,9 @@ from itertools import pairwise
 
 from services.core.settings import SettingError
 
+SHARE_GROUP = "terroir"
+"""The group of our own processes when nobody named another."""
+
 _SHARE = "$share/"
 _WILDCARDS = frozenset({"+", "{dev_eui}", "{event}", "{application_id}"})
 _DEV_EUI = re.compile(r"[0-9a-fA-F]{16}")
@@ -31,6 +34,7 @@ class TopicFilter:
 
     def __init__(self, setting: str) -> None:
         group, levels = _split(setting)
+        self.is_shared = bool(group)
         self.subscription = group + "/".join("+" if level in _WILDCARDS else level for level in levels)
         self._fixed = {at: level for at, level in enumerate(levels) if level not in _WILDCARDS}
         self._length = len(levels)
@@ -73,3 +77,8 @@ def _place(setting: str, levels: list[str], named: str, placeholder: str) -> int
         f"TERROIR_MQTT_TOPIC: {setting} does not say where {placeholder} stands;"
         " write application/+/device/+/event/+ or name the levels: lora/{dev_eui}/{event}"
     )
+
+
+def shared(setting: str) -> str:
+    """The setting as a shared filter; one that is shared already stays as it is."""
+    return setting if setting.startswith(_SHARE) else f"{_SHARE}{SHARE_GROUP}/{setting}"

@@ -42,6 +42,10 @@ class Metrics:
         self.connected = self._gauge("connected", "1 while connected to the broker and subscribed.")
         self.waiting = self._gauge("waiting_messages", "Messages received that wait for the next batch.")
         self.sessions_lost = self._counter("sessions_lost", "Reconnects at which the broker had forgotten our queue.")
+        self.unattended = self._gauge(
+            "unattended_sessions",
+            "Sessions that a broker keeps for us and that no process has served for five minutes.",
+        )
         self.qos_0 = self._counter("qos_0", "Messages published at quality 0, which nobody keeps while we are away.")
         self.qos_0_dropped = self._counter("qos_0_dropped", "Messages of quality 0 dropped because too many waited.")
         self.retained = self._counter("retained", "Messages published as retained, which ChirpStack does not do.")

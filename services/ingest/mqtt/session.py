@@ -81,7 +81,11 @@ class Wire(Protocol):
 
 
 class Session:
-    """The methods that tell of the connection are called by the thread that has it, in the order of events."""
+    """The methods that tell of the connection are called by the thread that has it, in the order of events.
+
+    ``ready``: connected, and subscribed to what we want and nothing else. ``present_at_first``: whether the broker had
+    kept the session when we first connected; None before that.
+    """
 
     def __init__(self, settings: Settings, filters: Filters, clock: Clock, metrics: Metrics) -> None:
         self.broker = broker_address(settings)
@@ -92,6 +96,7 @@ class Session:
         self.inbox = Inbox()
         self.epoch = 0
         self.present_at_first: bool | None = None
+        self.ready = False
         self._filters = filters
         self._metrics = metrics
         self._watch = PublisherWatch(metrics)
@@ -150,6 +155,7 @@ class Session:
     def ended(self, wire: Wire, code: int | None, text: str | None) -> None:
         """The connection is gone. ``code``: what the broker said, if it did; ``text``: None when we wanted it."""
         self._new_epoch()
+        self.ready = False
         self._metrics.connected.set(0)
         if code in _HOPELESS:
             self.refused(wire, code, text or "")
@@ -201,6 +207,7 @@ class Session:
 
     def _ready(self) -> None:
         self._filters.settled.set()
+        self.ready = True
         self._metrics.connected.set(1)
 
     def _check(self, granted: Granted) -> None:
