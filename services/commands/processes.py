@@ -47,7 +47,7 @@ def service() -> Generator["Settings"]:
     help="Store what the broker still holds for that client id, close its session, and end.",
 )
 @click.option("--force", is_flag=True, help="With --drain: although its process lived a moment ago.")
-@click.option("--worker", is_flag=True, hidden=True)
+@click.option("--worker", is_flag=True, hidden=True, help="One of several, started by their parent.")
 def ingest(workers: int | None, drain: str | None, *, force: bool, worker: bool) -> None:
     """Take ChirpStack's events from the broker into the database.
 

@@ -102,9 +102,10 @@ def test_two_workers_killed_again_and_again(ingest, embedded_database, publisher
     parent = ingest("--workers", "2")
     eventually(lambda: parent.ready(2))
     with Load(publisher) as load:
-        for _ in range(2):
+        for kills in (1, 2):
             load.until(load.sent + 100)
             os.kill(dice.choice(parent.workers()), signal.SIGKILL)
+            eventually(lambda kills=kills: parent.sample("worker_restarts_total") == kills)
             eventually(lambda: parent.ready(2))
     eventually(lambda: stored(embedded_database) == load.sent)
     assert parent.sample("worker_restarts_total") == 2
