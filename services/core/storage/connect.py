@@ -8,6 +8,8 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import TupleRow
 from psycopg_pool import AsyncConnectionPool
 
+from services.core.storage.arrays import register
+
 Role = Literal["terroir_service", "terroir_api"]
 Pool = AsyncConnectionPool[AsyncConnection[TupleRow]]
 
@@ -39,6 +41,7 @@ def connect(
     connection = Connection.connect(
         _complete(conninfo, application_name), autocommit=True, prepare_threshold=_PREPARE_THRESHOLD
     )
+    register(connection)
     try:
         connection.execute(_SESSION, (role or "none",))
     except BaseException:

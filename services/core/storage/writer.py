@@ -11,6 +11,7 @@ from uuid import UUID
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
+from services.core.storage.arrays import Int4s, Times
 from services.core.storage.queries import load
 from services.core.storage.writer_copy import (
     copy_events,
@@ -77,9 +78,9 @@ def note_batch(
             "committed_at": at,
             "first_uplink": min(uplinks, default=None),
             "last_uplink": max(uplinks, default=None),
-            "series": [series for series, _ in touched],
-            "from_at": [first for _, (first, _) in touched],
-            "to_at": [last for _, (_, last) in touched],
+            "series": Int4s([series for series, _ in touched]),
+            "from_at": Times([first for _, (first, _) in touched]),
+            "to_at": Times([last for _, (_, last) in touched]),
         },
     )
     connection.execute(sql["notify_batch"])

@@ -12,6 +12,7 @@ from decoders.quantities import QUANTITIES
 from services.core.decoding import HISTORICAL, Decoding, SeriesKey
 from services.core.domain import Flag
 from services.core.judging import BAD, SeriesState, advance, judge
+from services.core.storage.arrays import Float8s, Int2s, Int4s, Int8s, Times
 from services.core.storage.queries import load
 from services.core.storage.writer_conflicts import settle
 from services.core.storage.writer_types import Candidate, Rank, ReadingsWritten
@@ -70,7 +71,7 @@ def _one_each(candidates: Iterable[Candidate]) -> list[Candidate]:
 
 
 def _states(connection: Connection[TupleRow], series: Iterable[int]) -> dict[int, SeriesState]:
-    rows = connection.execute(load("writer")["states"], {"series": sorted(series)}, binary=True)
+    rows = connection.execute(load("writer")["states"], {"series": Int4s(sorted(series))}, binary=True)
     return {row[0]: SeriesState(*row[1:]) for row in rows}
 
 
@@ -102,11 +103,11 @@ def _insert(connection: Connection[TupleRow], candidates: Sequence[Candidate]) -
     return connection.execute(
         load("writer")["insert_readings"],
         {
-            "series": [c.series for c in candidates],
-            "measured_at": [c.measured_at for c in candidates],
-            "value": [c.value for c in candidates],
-            "flags": [c.flags for c in candidates],
-            "uplink": [c.uplink for c in candidates],
+            "series": Int4s([c.series for c in candidates]),
+            "measured_at": Times([c.measured_at for c in candidates]),
+            "value": Float8s([c.value for c in candidates]),
+            "flags": Int2s([c.flags for c in candidates]),
+            "uplink": Int8s([c.uplink for c in candidates]),
         },
     ).rowcount
 
@@ -118,14 +119,14 @@ def _move_latest(connection: Connection[TupleRow], moved: Mapping[int, SeriesSta
     connection.execute(
         load("writer")["move_latest"],
         {
-            "series": list(moved),
-            "seen_at": [state.seen_at for state in states],
-            "seen_value": [state.seen_value for state in states],
-            "same_since": [state.same_since for state in states],
-            "measured_at": [state.good_at for state in states],
-            "value": [state.good_value for state in states],
-            "flags": [state.good_flags for state in states],
-            "uplink": [state.good_uplink for state in states],
+            "series": Int4s(list(moved)),
+            "seen_at": Times([state.seen_at for state in states]),
+            "seen_value": Float8s([state.seen_value for state in states]),
+            "same_since": Times([state.same_since for state in states]),
+            "measured_at": Times([state.good_at for state in states]),
+            "value": Float8s([state.good_value for state in states]),
+            "flags": Int2s([state.good_flags for state in states]),
+            "uplink": Int8s([state.good_uplink for state in states]),
         },
     )
 
