@@ -59,7 +59,7 @@ def test_what_another_transaction_replaced_first_is_judged_anew(
             looks.append(set(uplinks))
             return ranks
 
-        monkeypatch.setattr(writer_conflicts, "_ranks", looked_up)
+        monkeypatch.setattr(writer_conflicts, "frame_ranks", looked_up)
         rank = Rank(historical=False, f_cnt=5, deduplication_id=UUID(int=2))
         with connection.transaction():
             written = write_readings(connection, [Candidate(1, START, 21.0, 0, 2, "air_temperature", rank)])

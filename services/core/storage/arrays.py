@@ -7,7 +7,7 @@ are nulls, the element's type, length and lower bound, then each element's lengt
 
 import struct
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import ClassVar
 
 from psycopg import Connection, DataError
@@ -19,6 +19,7 @@ from typing_extensions import override
 _HEADER = struct.Struct(">iiIii")
 _NULL = struct.pack(">i", -1)
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
 
 
 class Packed:
@@ -72,20 +73,17 @@ class Times(Packed):
 
     element_oid, array_oid, code, size = 1184, 1185, "q", 8
 
-    def __init__(self, values: Sequence[datetime | None]) -> None:
-        super().__init__(values)
-        self._times = values
-
     @override
     def _plain(self) -> Sequence[object]:
-        found: list[int | None] = []
-        for at in self._times:
-            if at is None:
-                found.append(None)
-            else:
-                since = at - _EPOCH
-                found.append((since.days * 86400 + since.seconds) * 1_000_000 + since.microseconds)
-        return found
+        # The values of a frame share its time.
+        known: dict[object, int | None] = {None: None}
+        return [known[at] if at in known else known.setdefault(at, _microseconds(at)) for at in self.values]
+
+
+def _microseconds(at: object) -> int:
+    if not isinstance(at, datetime):
+        raise DataError(f"{at!r} is no time")
+    return (at - _EPOCH) // _MICROSECOND
 
 
 class _PackedDumper(Dumper):
