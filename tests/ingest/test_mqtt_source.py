@@ -211,6 +211,16 @@ def test_a_broker_without_quality_1_is_told():
         found.until(1)
 
 
+def test_a_broker_without_shared_subscriptions_is_told():
+    """CONNACK with the property Shared Subscription Available (42) 0. RabbitMQ's SUBACK grants one all the same."""
+    with (
+        answering(bytes([0x20, 5, 0, 0, 2, 42, 0])) as url,
+        running(url, "$share/terroir/application/+/device/+/event/+") as found,
+        pytest.raises(SourceError, match="no shared subscriptions"),
+    ):
+        found.until(1)
+
+
 def test_a_dead_network_thread_is_noticed(mosquitto, publish, monkeypatch):
     """Whatever ends it: the process must not stay alive, holding the session and receiving nothing."""
     monkeypatch.setattr(threading, "excepthook", lambda _: None)

@@ -121,7 +121,12 @@ def _control(whole: memoryview) -> Control:
             if code >= 0x80:
                 return Refused(code, _text(packet.reason_code, packet.reason_str))
             # Absent it means 2, of which we need half.
-            granted = Granted(packet.session_present, int(packet.max_qos), packet.session_expiry_interval)
+            granted = Granted(
+                packet.session_present,
+                int(packet.max_qos),
+                packet.session_expiry_interval,
+                packet.shared_subscription_available,
+            )
             return Accepted(granted, packet.server_keep_alive)
         case mqtt5.SubAckPacket():
             return Subscribed(*_worst(packet.reason_codes, packet.reason_str))

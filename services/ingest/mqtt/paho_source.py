@@ -97,7 +97,10 @@ class PahoSource(Source):
             self._session.refused(self._wire, reason.value, str(reason))
             return
         granted = Granted(
-            flags.session_present, _said(properties, "MaximumQoS"), _said(properties, "SessionExpiryInterval")
+            flags.session_present,
+            _said(properties, "MaximumQoS"),
+            _said(properties, "SessionExpiryInterval"),
+            _said(properties, "SharedSubscriptionAvailable") != 0,
         )
         self._session.accepted(self._wire, granted)
 

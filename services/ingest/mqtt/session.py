@@ -39,8 +39,9 @@ _HOPELESS = {
     0x8C: "wrong authentication method",
     0x8E: "another process took over the session: give each its own TERROIR_MQTT_CLIENT_ID",
     0x9D: "it has moved: see TERROIR_MQTT_URL",
-    0x9E: "it offers no shared subscriptions: see TERROIR_MQTT_TOPIC",
+    0x9E: "it offers no shared subscriptions: one process only, and TERROIR_MQTT_TOPIC without $share",
 }
+_NOT_SHARED = 0x9E
 _FAILURE = 0x80
 """Reason codes from here on say that it was not done."""
 
@@ -61,11 +62,12 @@ class Filters:
 
 @dataclass(frozen=True, slots=True)
 class Granted:
-    """What a broker says when it accepts us; None: as asked."""
+    """What a broker says when it accepts us; None: as asked. ``shared``: it offers shared subscriptions."""
 
     session_present: bool
     maximum_qos: int | None
     session_expiry: int | None
+    shared: bool
 
 
 class Wire(Protocol):
@@ -136,8 +138,9 @@ class Session:
         if self.present_at_first is None:
             self.present_at_first = granted.session_present
         _log.info("connected", broker=self.broker.text, client_id=self.client_id)
-        self._check(granted)
-        if self._filters.wanted is not None:
+        if not self._sufficient(granted):
+            wire.leave()
+        elif self._filters.wanted is not None:
             wire.subscribe(self._filters.wanted)
         else:
             self._give_up_filters(wire)
@@ -210,10 +213,15 @@ class Session:
         self.ready = True
         self._metrics.connected.set(1)
 
-    def _check(self, granted: Granted) -> None:
+    def _sufficient(self, granted: Granted) -> bool:
         """What the broker grants may be less than what we asked for."""
         if granted.maximum_qos == 0:
             self.inbox.fail(f"{self.broker.text} offers quality 0 only: nothing would be kept while ingest is away")
+            return False
+        if not granted.shared and (self._filters.wanted or "").startswith("$share/"):
+            # RabbitMQ 4.0 says so, and then grants the subscription: to topics of that very name, which never come.
+            self.inbox.fail(f"{self.broker.text}: {_HOPELESS[_NOT_SHARED]}")
+            return False
         if granted.session_expiry is not None and granted.session_expiry < self.expiry:
             _log.warning(
                 "session_expiry_shortened",
@@ -222,6 +230,7 @@ class Session:
                 granted_seconds=granted.session_expiry,
                 what="an absence of ingest longer than this loses what was published meanwhile",
             )
+        return True
 
     def _new_epoch(self) -> None:
         with self._lock:
