@@ -173,7 +173,7 @@ def batches(url: str, share: float, rounds: int, counter: Iterator[int], bar: Ca
                 found[sample.labels["outcome"]] += int(sample.value)
     cuts = quantiles(times, n=20)
     outcomes = [str(found[outcome]) for outcome in ("decoded", "refused", "postponed")]
-    return [f"{share:.0%}", f"{median(times):.1f}", f"{cuts[18]:.1f}", f"{max(times):.1f}", *outcomes]
+    return [f"{share:.1%}", f"{median(times):.1f}", f"{cuts[18]:.1f}", f"{max(times):.1f}", *outcomes]
 
 
 def _up(sequence: int, number: int, share: float) -> Message:
@@ -205,7 +205,7 @@ def main(rounds: int, turns: int) -> None:
     click.echo(f"{machine()}\n")
     show_table(("vendor codec, us per decode", "median", "least", "most"), decodes(rounds))
     click.echo(f"the aim is a median of {TARGET_US} us\n")
-    shares = (0.0, 0.01, 1.0)
+    shares = (0.0, 0.001, 0.01, 1.0)
     bar, counter, rows = Bar("batches"), count(), []
     with database() as url:
         for place, share in enumerate(shares):

@@ -22,13 +22,13 @@ class CodecReason(StrEnum):
     DIED = "codec_died"
     """Its process ended on this frame, twice."""
     SUSPENDED = "codec_suspended"
-    """It took too much too often: asked again after a pause."""
+    """It lost more time than its budget: asked again after a pause."""
     UNAVAILABLE = "codec_unavailable"
     """No process that runs codecs could be started; the frame waits."""
 
 
 COSTLY = frozenset({CodecReason.TIMED_OUT, CodecReason.OUT_OF_MEMORY, CodecReason.DIED})
-"""What suspends a codec: it costs others time."""
+"""What a codec loses time by, which it has a budget for."""
 
 POSTPONED = frozenset({CodecReason.SUSPENDED, CodecReason.UNAVAILABLE})
 """Says nothing about the frame, which waits."""

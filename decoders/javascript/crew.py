@@ -11,10 +11,15 @@ from decoders.javascript.process import Child, Limits
 
 @dataclass(slots=True, eq=False)
 class Seat:
-    """A child; the calls it was given and has not answered, by number; until when it may take for the first of them."""
+    """A child; the calls it was given and has not answered, by number; until when it may take for the first of them.
+
+    ``since`` and ``worked``: the clock and the child's processor time when that one was begun.
+    """
 
     child: Child
     deadline: float
+    since: float = 0.0
+    worked: float = 0.0
     asked: deque[int] = field(default_factory=deque[int])
 
 
@@ -31,7 +36,8 @@ class Crew:
     def staff(self, wanted: int) -> None:
         """Have that many seats, or as many as there may be. Raises EngineMissing, OSError."""
         while len(self.seats) < min(wanted, self._most):
-            self.seats.append(Seat(Child(self.limits), self.clock() + self.limits.start_seconds))
+            now = self.clock()
+            self.seats.append(Seat(Child(self.limits), now + self.limits.start_seconds, now))
 
     def replace_dead(self) -> None:
         """Forget idle processes that somebody has ended."""
@@ -50,7 +56,9 @@ class Crew:
 
     def restart_watch(self, seat: Seat) -> None:
         """The seat's process begins another call."""
-        seat.deadline = self.clock() + self.limits.wall_seconds
+        seat.since = self.clock()
+        seat.worked = seat.child.processor_seconds()
+        seat.deadline = seat.since + self.limits.wall_seconds
 
     def forget_codec(self, label: str) -> None:
         """Give the codec anew, wherever it is asked next."""

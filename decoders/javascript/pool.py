@@ -6,7 +6,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 
-from decoders.codec.program import Call, Failure, Ran, read_answer
+from decoders.codec.program import Call, Failure, Output, Ran, read_answer
 from decoders.codec.reasons import COSTLY, CodecReason
 from decoders.javascript.breaker import Breaker
 from decoders.javascript.crew import Crew, Seat
@@ -16,6 +16,8 @@ AHEAD = 16
 """Calls given to a process at a time, so that it never waits for us."""
 MOST_OUTGOING = 1 << 20
 """Bytes that may wait for a process."""
+ORDINARY = 0.005
+"""Seconds of processor time a call may take; more, though it ends well, counts as lost."""
 STARTS = 3
 """Processes that may fail to start before a round gives up."""
 
@@ -89,7 +91,7 @@ class _Round:
 
     def _hand_out(self) -> None:
         while self._waiting and self._breaker.suspended(self._label(self._waiting[0])):
-            self._answers[self._waiting.popleft()] = Failure(CodecReason.SUSPENDED, "it took too much too often")
+            self._answers[self._waiting.popleft()] = Failure(CodecReason.SUSPENDED, "it lost more time than it may")
         if not self._waiting:
             return
         self._crew.staff(len(self._answers) + len(self._waiting))
@@ -128,18 +130,40 @@ class _Round:
         try:
             seat.child.receive(said)
         finally:
-            for text in said:
-                self._conclude(seat.asked.popleft(), read_answer(text))
+            self._conclude_all(seat, [(seat.asked.popleft(), read_answer(text)) for text in said])
         if said or seat.child.ready != was_ready:
             self._crew.restart_watch(seat)
             return True
         return False
 
-    def _conclude(self, number: int, answer: Ran) -> None:
+    def _conclude_all(self, seat: Seat, heard: Sequence[tuple[int, Ran]], lost: float | None = None) -> None:
+        """Answers that came together, and the seconds each fault lost. Not given: what the process computed for them.
+
+        Without a fault what goes beyond the ordinary counts.
+        """
+        if not heard:
+            return
+        faults = sum(isinstance(answer, Failure) and answer.reason in COSTLY for _, answer in heard)
+        if lost is None:
+            # Not the time on the wall: it is no codec's fault when the machine is busy with something else.
+            worked = seat.child.processor_seconds() - seat.worked
+            lost = worked / faults if faults else worked / len(heard) - ORDINARY
+        for number, answer in reversed(heard):
+            if isinstance(answer, Failure) and answer.reason is CodecReason.SUSPENDED:
+                # Sent ahead behind a costly one, and not tried: whether it is to wait is not for the process to say.
+                self._waiting.appendleft(number)
+                continue
+            costly = isinstance(answer, Failure) and answer.reason in COSTLY
+            self._conclude(number, answer, lost if costly or not faults else 0.0)
+
+    def _conclude(self, number: int, answer: Ran, lost: float) -> None:
+        label = self._label(number)
         self._answers[number] = answer
+        if isinstance(answer, Output):
+            self._breaker.served(label)
+        if lost > 0:
+            self._breaker.lost(label, lost)
         if isinstance(answer, Failure) and answer.reason in COSTLY:
-            label = self._label(number)
-            self._breaker.strike(label)
             self._crew.forget_codec(label)
 
     def _stop(self, seat: Seat) -> None:
@@ -149,7 +173,8 @@ class _Round:
             return
         number = seat.asked.popleft()
         self._dismiss(seat)
-        self._conclude(number, Failure(CodecReason.TIMED_OUT, "it did not end and was stopped"))
+        failure = Failure(CodecReason.TIMED_OUT, "it did not end and was stopped")
+        self._conclude_all(seat, [(number, failure)], self._crew.clock() - seat.since)
 
     def _bury(self, seat: Seat, gone: Gone) -> None:
         """It ended by itself, or somebody ended it: the call it was at is tried once more."""
@@ -158,7 +183,7 @@ class _Round:
         if ready and number is not None and number in self._died:
             seat.asked.popleft()
             self._dismiss(seat)
-            self._conclude(number, Failure(CodecReason.DIED, str(gone)))
+            self._conclude_all(seat, [(number, Failure(CodecReason.DIED, str(gone)))], self._crew.clock() - seat.since)
             return
         self._dismiss(seat)
         if not ready:
@@ -167,6 +192,7 @@ class _Round:
                 raise OSError(f"no process that runs codecs gets ready: {gone}")
         elif number is not None:
             self._died.add(number)
+            self._breaker.lost(self._label(number), self._crew.clock() - seat.since)
 
     def _dismiss(self, seat: Seat) -> None:
         self._waiting.extendleft(reversed(seat.asked))

@@ -92,6 +92,7 @@ def redecode(
 @contextmanager
 def _workshop(enough_disk: bool) -> Generator["Workshop"]:
     """A connection in autocommit and what else a run needs; refusals told."""
+    from decoders.javascript.breaker import Breaker
     from decoders.javascript.pool import CodecPool
     from services.core.clock import system_clock
     from services.core.decoder_book import DecoderBook
@@ -112,7 +113,9 @@ def _workshop(enough_disk: bool) -> Generator["Workshop"]:
             free = free_bytes(owner)
         with connect(url, role="terroir_service", application_name="terroir-redecode", autocommit=True) as connection:
             codecs = CodecShelf().refresh(connection)
-            with closing(CodecPool()) as pool:
+            # Somebody waits for this run, and nothing else waits for its codecs.
+            patient = Breaker(time.monotonic, share=1.0)
+            with closing(CodecPool(breaker=patient)) as pool:
                 book = DecoderBook(codecs, pool)
                 yield Workshop(connection, settings, system_clock, book, free=free, trusted=enough_disk)
 

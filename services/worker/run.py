@@ -28,8 +28,11 @@ DEADLINE = timedelta(seconds=10)
 """How long a step may take to end after a stop; then its statement is cancelled."""
 
 LONGEST_PAUSE = 2.0
-"""Seconds for which a codec that takes too much is left alone: nobody waits here as they do in ingest, and the rest of
-its frames are worth the time."""
+"""Seconds for which a codec that loses too much time is left alone: nobody waits here as they do in ingest, and the
+rest of its frames are worth the time."""
+
+MAY_LOSE = 0.5
+"""Of all time that a codec may lose here."""
 
 
 class JobError(Exception):
@@ -45,7 +48,7 @@ def run(settings: Settings, clock: Clock, stop: threading.Event, jobs: Sequence[
     metrics = Metrics()
     with (
         _served(settings, metrics),
-        closing(CodecPool(breaker=Breaker(time.monotonic, longest=LONGEST_PAUSE))) as codecs,
+        closing(CodecPool(breaker=Breaker(time.monotonic, share=MAY_LOSE, longest=LONGEST_PAUSE))) as codecs,
     ):
         Persistence("start", stop).run(lambda: _prepare(settings, jobs))
         loops = [JobLoop(job, settings, clock, stop, metrics, codecs) for job in jobs]

@@ -37,7 +37,7 @@ def pool():
 
 @pytest.fixture
 def shipped_pool():
-    with pool_of(Limits(start_seconds=120.0), Breaker(lambda: 0.0)) as pool:
+    with pool_of(Limits(start_seconds=120.0), Breaker(lambda: 0.0, burst=0.0)) as pool:
         yield pool
 
 

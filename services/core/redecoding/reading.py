@@ -6,6 +6,7 @@ says of that span: many small devices whole, or a large device bit by bit. What 
 back, so that every frame is decoded once and memory holds one lag of one device.
 """
 
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -14,6 +15,7 @@ from uuid import UUID
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
+from decoders.codec.reasons import CodecReason
 from services.core.decoder_book import DecoderBook
 from services.core.decoding import Decoding, Device, decode_frames
 from services.core.domain import Outcome
@@ -28,6 +30,12 @@ from services.core.times import FUTURE_LIMIT, TimeRules
 
 FRAMES = 2_000
 """Frames of a part, about."""
+
+PAUSE = 0.25
+"""Seconds after which a codec that is left alone is asked again."""
+
+PAUSES = 40
+"""So often, if none of its frames was decoded in between."""
 
 Told = tuple[StoredFrame, Decoding]
 
@@ -157,15 +165,8 @@ class Reader:
         decoder, end = self._plan.scope.decoder, self._plan.scope.to_at
         if decoder is not None:
             devices = {dev_eui: replace(device, decoder=decoder) for dev_eui, device in devices.items()}
-        frames = list(frames)
-        decodings = decode_frames(
-            [(frame.timed, devices.get(frame.timed.dev_eui)) for frame in frames], self._book, self._rules
-        )
-        told = list(zip(frames, decodings, strict=True))
+        told = self._decoded(list(frames), devices)
         for frame, decoding in told:
-            if decoding.outcome is Outcome.POSTPONED:
-                # It would look as if the frame said nothing any more.
-                raise RedecodeRefused(f"{decoding.decoder} cannot be asked now ({decoding.reason}): try again later")
             timed = frame.timed
             held.ranks[frame.id] = (frame.f_cnt, frame.deduplication_id)
             start = starts.get(timed.dev_eui)
@@ -178,6 +179,25 @@ class Reader:
             for voice in candidates(frame.id, frame.f_cnt, frame.deduplication_id, decoding, series):
                 if voice.measured_at >= first:
                     held.said.setdefault((voice.series, voice.measured_at), []).append(voice)
+
+    def _decoded(self, frames: Sequence[StoredFrame], devices: Mapping[str, Device]) -> list[Told]:
+        """What frames say. Waits for a codec that is left alone for a while; raises RedecodeRefused when that lasts."""
+        decodings = decode_frames(
+            [(frame.timed, devices.get(frame.timed.dev_eui)) for frame in frames], self._book, self._rules
+        )
+        pauses = 0
+        while waiting := [place for place, one in enumerate(decodings) if one.outcome is Outcome.POSTPONED]:
+            first = decodings[waiting[0]]
+            if first.reason != CodecReason.SUSPENDED or pauses == PAUSES:
+                # To go on would look as if the frame said nothing any more.
+                raise RedecodeRefused(f"{first.decoder} cannot be asked now ({first.reason}): try again later")
+            time.sleep(PAUSE)
+            again = [(frames[place].timed, devices.get(frames[place].timed.dev_eui)) for place in waiting]
+            for place, decoding in zip(waiting, decode_frames(again, self._book, self._rules), strict=True):
+                decodings[place] = decoding
+                pauses = pauses if decoding.outcome is Outcome.POSTPONED else 0
+            pauses += 1
+        return list(zip(frames, decodings, strict=True))
 
     def _part(
         self,
