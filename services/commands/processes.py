@@ -1,6 +1,7 @@
 """`terroir ingest`, `terroir worker`, `terroir api`: the processes that run day and night."""
 
 import errno
+import os
 from collections.abc import Generator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -47,8 +48,13 @@ def service() -> Generator["Settings"]:
     help="Store what the broker still holds for that client id, close its session, and end.",
 )
 @click.option("--force", is_flag=True, help="With --drain: although its process lived a moment ago.")
+@click.option(
+    "--heal",
+    metavar="URL",
+    help="Fetch what did not come from ChirpStack's Redis, redis://host[:6379]: TERROIR_HEAL_URL.",
+)
 @click.option("--worker", is_flag=True, hidden=True, help="One of several, started by their parent.")
-def ingest(workers: int | None, drain: str | None, *, force: bool, worker: bool) -> None:
+def ingest(workers: int | None, drain: str | None, heal: str | None, *, force: bool, worker: bool) -> None:
     """Take ChirpStack's events from the broker into the database.
 
     A message is acknowledged only after the transaction that holds it has committed. Every process has its own
@@ -59,6 +65,9 @@ def ingest(workers: int | None, drain: str | None, *, force: bool, worker: bool)
     is not to run any more is emptied by --drain: its share of the events would wait for it, and be lost when its
     session expires.
     """
+    if heal is not None:
+        # So that workers have it too.
+        os.environ["TERROIR_HEAL_URL"] = heal
     if drain is not None and workers is not None:
         raise Failure("--drain is for one session that nobody serves: without --workers")
     if force and drain is None:

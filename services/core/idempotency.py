@@ -3,11 +3,15 @@
 The first 16 bytes of SHA-256; keys live in table ``seen``.
 """
 
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from hashlib import sha256
 from uuid import UUID
 
 _CHIRPSTACK = b"chirpstack"
 _MESSAGE = b"message"
+_TOLD = b"told"
 _REJECTED = b"rejected"
 _FRAME = b"frame"
 
@@ -17,8 +21,15 @@ def event_key(event: str, dev_eui: str, deduplication_id: UUID) -> UUID:
     return _digest(_CHIRPSTACK, event.encode(), dev_eui.encode(), str(deduplication_id).encode())
 
 
+def told_key(event: str, dev_eui: str, time: datetime, related_id: str, detail: Mapping[str, object]) -> UUID:
+    """Key of a ChirpStack event without a deduplication id (log, txack): what it says, however it is delivered."""
+    said = json.dumps(detail, sort_keys=True).encode()
+    at = time.astimezone(UTC).isoformat().encode()
+    return _digest(_TOLD, event.encode(), dev_eui.encode(), at, related_id.encode(errors="replace"), said)
+
+
 def message_key(topic: str, body: bytes) -> UUID:
-    """Key of an event without a deduplication id (log, txack): the message itself."""
+    """Key of an event that has not even a time: the message itself."""
     return _digest(_MESSAGE, topic.encode(errors="replace"), body)
 
 

@@ -36,6 +36,13 @@ def _mqtt_url(url: str) -> str:
     return url
 
 
+def _redis_url(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in {"redis", "rediss"} or not parts.hostname or not (parts.path.strip("/") or "0").isdigit():
+        raise ValueError("must look like redis://host[:6379][/0] or rediss://user@host[:6379]: ChirpStack's Redis")
+    return url
+
+
 def _postgres_url(url: SecretStr) -> SecretStr:
     if not url.get_secret_value().startswith(("postgresql://", "postgres://")):
         raise ValueError("must look like postgresql://user:password@host:5432/database")
@@ -99,6 +106,22 @@ class Settings(BaseSettings):
         ge=1,
         le=65535,
         description="Messages the broker may send ahead of our acknowledgements.",
+    )
+    heal_url: Annotated[str, AfterValidator(_redis_url)] | None = Field(
+        default=None,
+        description="ChirpStack's Redis, from which ingest fetches events that did not come; unset: none.",
+    )
+    heal_password: SecretStr | None = Field(default=None, description="Password of that Redis.")
+    heal_prefix: str = Field(default="", description="The `key_prefix` of ChirpStack's `[redis]`.")
+    heal_interval: Duration = Field(
+        default=timedelta(seconds=60),
+        gt=timedelta(0),
+        description="How often they are compared, beside at start and after every reconnect to the broker.",
+    )
+    heal_after: Duration = Field(
+        default=timedelta(seconds=30),
+        ge=timedelta(0),
+        description="Age at which an event that did not come by the ordinary way is missing.",
     )
     encoding: Literal["auto", "json", "protobuf"] = Field(
         default="auto", description="How ChirpStack writes its events; auto looks at each message."

@@ -19,7 +19,8 @@ from services.ingest.source import Message
 class RunAccount:
     """Counts by day, from the beginning of this process."""
 
-    def __init__(self, metrics: Metrics) -> None:
+    def __init__(self, metrics: Metrics, source: str) -> None:
+        self._source = source
         self._run = uuid4()
         self._totals: dict[tuple[date, str], int] = {}
         self._risks = {"qos_0_dropped": metrics.qos_0_dropped, "sessions_lost": metrics.sessions_lost}
@@ -42,7 +43,7 @@ class RunAccount:
 
     def stated(self) -> Run:
         """For the next batch."""
-        return Run(self._run, totals=dict(self._totals))
+        return Run(self._run, self._source, totals=dict(self._totals))
 
     def _add(self, day: date, name: str, count: int) -> None:
         self._totals[day, name] = self._totals.get((day, name), 0) + count

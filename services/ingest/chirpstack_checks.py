@@ -6,13 +6,12 @@ from datetime import datetime
 from uuid import UUID
 
 from services.core.domain import DeviceEvent, Reception, Uplink
-from services.core.idempotency import event_key, message_key
+from services.core.idempotency import event_key, message_key, told_key
 from services.core.times import TimeRules, judge_time
 from services.ingest.chirpstack_event import Copy, OtherEvent, Sender, UpEvent
 from services.ingest.chirpstack_topic import EventTopic
 from services.ingest.rejection import Reason, RejectionError
 
-SOURCE = "mqtt"
 NAME_LENGTH = 200
 TEXT_LENGTH = 4000
 
@@ -25,9 +24,10 @@ _BYTE = range(256)
 _COPIES = range(1000)
 
 
-def checked_uplink(up: UpEvent, topic: EventTopic, received_at: datetime, rules: TimeRules) -> Uplink:
+def checked_uplink(up: UpEvent, topic: EventTopic, received_at: datetime, rules: TimeRules, source: str) -> Uplink:
     """Raises RejectionError. The network server's own decoding is not in it: see ``chirpstack_object``."""
     sender = _checked_sender(up.sender, topic)
+    dev_eui = sender.dev_eui.lower()
     deduplication_id = _uuid(up.deduplication_id, "deduplicationId")
     if not _DEV_ADDR.fullmatch(up.dev_addr):
         raise RejectionError(Reason.BAD_IDENTIFIER, f"devAddr {up.dev_addr[:40]!r} is not 8 hexadecimal digits")
@@ -40,8 +40,8 @@ def checked_uplink(up: UpEvent, topic: EventTopic, received_at: datetime, rules:
     gateways = [copy.gw_time for copy in up.copies if copy.gw_time is not None]
     judged = judge_time(up.time, network, gateways, received_at, rules)
     return Uplink(
-        key=event_key(topic.event, topic.dev_eui, deduplication_id),
-        dev_eui=topic.dev_eui,
+        key=event_key(topic.event, dev_eui, deduplication_id),
+        dev_eui=dev_eui,
         dev_addr=up.dev_addr.lower(),
         deduplication_id=deduplication_id,
         received_at=received_at,
@@ -61,7 +61,7 @@ def checked_uplink(up: UpEvent, topic: EventTopic, received_at: datetime, rules:
         device_name=storable(sender.device_name, NAME_LENGTH),
         profile_name=storable(sender.profile_name, NAME_LENGTH),
         object_json=None,
-        source=SOURCE,
+        source=source,
     )
 
 
@@ -75,14 +75,16 @@ def checked_event(
     rules: TimeRules,
 ) -> DeviceEvent:
     """Raises RejectionError."""
-    _checked_sender(other.sender, topic)
+    dev_eui = _checked_sender(other.sender, topic).dev_eui.lower()
     if other.deduplication_id:
-        key = event_key(topic.event, topic.dev_eui, _uuid(other.deduplication_id, "deduplicationId"))
+        key = event_key(topic.event, dev_eui, _uuid(other.deduplication_id, "deduplicationId"))
+    elif other.time is not None:
+        key = told_key(topic.event, dev_eui, other.time, other.related_id, other.detail)
     else:
         key = message_key(full_topic, body)
     return DeviceEvent(
         key=key,
-        dev_eui=topic.dev_eui,
+        dev_eui=dev_eui,
         event=topic.event,
         # What a log says about its frame is free text: helpful when it is an id, no reason to refuse when not.
         deduplication_id=UUID(other.related_id) if _UUID.fullmatch(other.related_id) else None,
@@ -108,7 +110,10 @@ def storable(text: str, length: int) -> str:
 def _checked_sender(sender: Sender | None, topic: EventTopic) -> Sender:
     if sender is None or not sender.dev_eui:
         raise RejectionError(Reason.MISSING_FIELD, "no deviceInfo.devEui: not an event of ChirpStack v4")
-    if sender.dev_eui.lower() != topic.dev_eui:
+    if not topic.dev_eui:
+        if not _EUI.fullmatch(sender.dev_eui):
+            raise RejectionError(Reason.BAD_IDENTIFIER, f"devEui {sender.dev_eui[:40]!r} is not 16 hexadecimal digits")
+    elif sender.dev_eui.lower() != topic.dev_eui:
         raise RejectionError(
             Reason.TOPIC_MISMATCH, f"payload of {sender.dev_eui[:40]!r} on the topic of {topic.dev_eui}"
         )

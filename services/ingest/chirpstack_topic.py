@@ -14,12 +14,13 @@ SHARE_GROUP = "terroir"
 
 _SHARE = "$share/"
 _WILDCARDS = frozenset({"+", "{dev_eui}", "{event}", "{application_id}"})
+_CARRIED = re.compile(r"\$(?:redis|http)/device/[^/]*/event/([^/]*)")
 _DEV_EUI = re.compile(r"[0-9a-fA-F]{16}")
 
 
 @dataclass(frozen=True, slots=True)
 class EventTopic:
-    """What a topic says. ``dev_eui`` in lower case."""
+    """What a topic says. ``dev_eui`` in lower case; "" where only the payload tells."""
 
     dev_eui: str
     event: str
@@ -50,6 +51,16 @@ class TopicFilter:
         if not _DEV_EUI.fullmatch(dev_eui):
             return None
         return EventTopic(dev_eui.lower(), levels[self._event])
+
+
+def carried(topic: str) -> EventTopic | None:
+    """What an event says that no topic came with, in the words of its source: ``$redis/device/-/event/up``.
+
+    A device named there is for people who search the quarantine; the payload decides. No broker delivers such topics
+    of others: those that begin with ``$`` are its own.
+    """
+    found = _CARRIED.fullmatch(topic)
+    return EventTopic("", found[1]) if found else None
 
 
 def _split(setting: str) -> tuple[str, list[str]]:

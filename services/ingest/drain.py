@@ -8,11 +8,11 @@ import structlog
 from services.core.clock import Clock
 from services.core.settings import Settings
 from services.core.storage.ingest_sessions import UNATTENDED_AFTER, forget_session, session_filters
+from services.ingest.assembly import Worker, assembled
 from services.ingest.chirpstack_topic import SHARE_GROUP, TopicFilter
 from services.ingest.metrics import Metrics
 from services.ingest.mqtt.session import Filters, Session
 from services.ingest.mqtt.source import MqttSource, mqtt_source
-from services.ingest.run import Worker, assembled
 from services.ingest.source import SourceError
 from services.ingest.store import Store
 

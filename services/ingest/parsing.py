@@ -8,8 +8,8 @@ from services.core.domain import DeviceEvent, Rejected, Uplink
 from services.core.idempotency import rejected_key
 from services.core.times import TimeRules
 from services.ingest import chirpstack_json, chirpstack_protobuf
-from services.ingest.chirpstack_checks import SOURCE, TEXT_LENGTH, checked_event, checked_uplink, storable
-from services.ingest.chirpstack_topic import TopicFilter
+from services.ingest.chirpstack_checks import TEXT_LENGTH, checked_event, checked_uplink, storable
+from services.ingest.chirpstack_topic import TopicFilter, carried
 from services.ingest.rejection import Reason, RejectionError
 from services.ingest.source import Message
 
@@ -28,9 +28,16 @@ _log = structlog.get_logger(__name__)
 
 
 class Parser:
-    """Parses messages of one source; ``encoding`` as in the settings."""
+    """Parses messages; ``encoding`` as in the settings, ``source`` is what uplinks say of where they came from."""
 
-    def __init__(self, topics: TopicFilter, encoding: Literal["auto", "json", "protobuf"], rules: TimeRules) -> None:
+    def __init__(
+        self,
+        topics: TopicFilter,
+        encoding: Literal["auto", "json", "protobuf"],
+        rules: TimeRules,
+        source: str = "mqtt",
+    ) -> None:
+        self.source = source
         self._topics = topics
         self._encoding: Literal["auto", "json", "protobuf"] = encoding
         self._rules = rules
@@ -40,13 +47,13 @@ class Parser:
         try:
             return self._parsed(message)
         except RejectionError as refusal:
-            return rejected(message, refusal.reason, refusal.detail)
+            return rejected(message, refusal.reason, refusal.detail, self.source)
         except Exception as error:  # noqa: BLE001  an error of ours must cost this message only, not stop the traffic
             # A release that crashes on everything must not fill the log with the same story.
             if self._crashes % CRASHES_PER_STORY == 0:
                 _log.exception("parser_crashed", topic=message.topic, crashes_before=self._crashes)
             self._crashes += 1
-            return rejected(message, Reason.PARSER_CRASHED, repr(error))
+            return rejected(message, Reason.PARSER_CRASHED, repr(error), self.source)
 
     def encoding(self, body: bytes) -> Encoding:
         """The one that is set, or the one it looks like. Raises RejectionError."""
@@ -54,7 +61,7 @@ class Parser:
 
     def _parsed(self, message: Message) -> Uplink | DeviceEvent:
         body = message.body
-        topic = self._topics.parse(message.topic)
+        topic = carried(message.topic) or self._topics.parse(message.topic)
         if topic is None:
             raise RejectionError(Reason.UNEXPECTED_TOPIC, "not a topic of device events")
         if topic.event != "up" and topic.event not in EVENTS:
@@ -64,7 +71,7 @@ class Parser:
         encoding = self.encoding(body)
         source = chirpstack_json if encoding == "json" else chirpstack_protobuf
         if topic.event == "up":
-            return checked_uplink(source.parse_up(body), topic, message.received_at, self._rules)
+            return checked_uplink(source.parse_up(body), topic, message.received_at, self._rules, self.source)
         other = source.parse_other(topic.event, body)
         return checked_event(other, topic, message.topic, message.received_at, encoding, body, self._rules)
 
@@ -82,7 +89,7 @@ def sniff(body: bytes) -> Encoding:
     )
 
 
-def rejected(message: Message, reason: Reason, detail: str) -> Rejected:
+def rejected(message: Message, reason: Reason, detail: str, source: str) -> Rejected:
     """The message for the quarantine, as received up to ``BODY_LIMIT``."""
     return Rejected(
         key=rejected_key(message.topic, message.body),
@@ -91,5 +98,5 @@ def rejected(message: Message, reason: Reason, detail: str) -> Rejected:
         reason=reason.value,
         detail=storable(detail, TEXT_LENGTH),
         body=message.body[:BODY_LIMIT],
-        source=SOURCE,
+        source=source,
     )

@@ -55,7 +55,7 @@ class Pipeline:
         self._clock = clock
         self._metrics = metrics
         self._runner = runner
-        self._account = RunAccount(metrics)
+        self._account = RunAccount(metrics, parser.source)
 
     def acknowledged(self, messages: Sequence[Message]) -> None:
         """For the ledger: the source was told that these have their outcome."""
@@ -73,7 +73,7 @@ class Pipeline:
             try:
                 self._attempt(items)
             except StoreRefused as refusal:
-                waiting.extend(_split(items, refusal))
+                waiting.extend(_split(items, refusal, self._parser.source))
             except StoreUnavailable as trouble:
                 _log.warning("store_unavailable", messages=len(items), error=str(trouble))
                 self._metrics.messages.labels("retry", "").inc(len(items))
@@ -103,7 +103,7 @@ class Pipeline:
         count_batch(self._metrics, [item.parsed for item in items], frames, written, self._clock())
 
 
-def _split(items: list[_Item], refusal: StoreRefused) -> Iterator[list[_Item]]:
+def _split(items: list[_Item], refusal: StoreRefused, source: str) -> Iterator[list[_Item]]:
     """Halves of a batch that the store refused for a data reason; an offender alone goes to quarantine."""
     middle = len(items) // 2
     if middle:
@@ -114,5 +114,5 @@ def _split(items: list[_Item], refusal: StoreRefused) -> Iterator[list[_Item]]:
     if isinstance(item.parsed, Rejected):
         raise RuntimeError(f"the store refuses even the quarantine of {item.message.topic}: {refusal}") from refusal
     _log.error("store_refused", topic=item.message.topic, sqlstate=refusal.sqlstate, error=str(refusal))
-    reject = rejected(item.message, Reason.STORE_REFUSED, f"{refusal.sqlstate}: {refusal}")
+    reject = rejected(item.message, Reason.STORE_REFUSED, f"{refusal.sqlstate}: {refusal}", source)
     yield [_Item(item.message, reject)]

@@ -74,7 +74,7 @@ class Replay:
         # Both ways a copy can come later than the first, and how long keys of the first are kept for certain.
         self._span = max(settings.mqtt_session_expiry, settings.late_limit)
         self._remembered = settings.seen_retention - self._span
-        self._parser = Parser(TopicFilter(settings.mqtt_topic), settings.encoding, self._rules)
+        self._parser = Parser(TopicFilter(settings.mqtt_topic), settings.encoding, self._rules, SOURCE)
         self._ids = UplinkIds(lambda: next_writer(connection))
         self._clock = clock
         self._release = release
@@ -110,11 +110,9 @@ class Replay:
         message = Message(kept.topic, kept.body, 1, False, kept.received_at, 0, 0)
         if rejected_key(kept.topic, kept.body) != kept.key:
             # A part of a message must never pass for the whole.
-            parsed = rejected(message, Reason.TOO_LARGE, "not kept as it was received: too long")
+            parsed = rejected(message, Reason.TOO_LARGE, "not kept as it was received: too long", SOURCE)
         else:
             parsed = self._parser.parse(message)
-        if isinstance(parsed, Uplink):
-            parsed = replace(parsed, source=SOURCE)
         return _Item(kept, message, parsed)
 
     def _foresee(self, items: Sequence[_Item]) -> None:
@@ -147,7 +145,7 @@ class Replay:
                 if isinstance(item.parsed, Rejected):
                     raise
                 detail = f"{trouble.sqlstate}: {trouble}"
-                parsed = rejected(item.message, Reason.STORE_REFUSED, detail)
+                parsed = rejected(item.message, Reason.STORE_REFUSED, detail, SOURCE)
                 parts.append([replace(item, parsed=parsed)])
 
     def _attempt(self, items: Sequence[_Item]) -> None:

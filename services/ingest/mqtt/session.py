@@ -86,19 +86,22 @@ class Session:
     """The methods that tell of the connection are called by the thread that has it, in the order of events.
 
     ``ready``: connected, and subscribed to what we want and nothing else. ``present_at_first``: whether the broker had
-    kept the session when we first connected; None before that.
+    kept the session when we first connected; None before that. ``reconnected`` is set at every connection, for whoever
+    wants to know that something may be missing.
     """
 
     def __init__(self, settings: Settings, filters: Filters, clock: Clock, metrics: Metrics) -> None:
         self.broker = broker_address(settings)
         self.client_id = settings.mqtt_client_id
         self.expiry = int(settings.mqtt_session_expiry.total_seconds())
+        self._heal_url = settings.heal_url
         self.receive_maximum = settings.mqtt_receive_maximum
         self.clock = clock
         self.inbox = Inbox()
         self.epoch = 0
         self.present_at_first: bool | None = None
         self.ready = False
+        self.reconnected = threading.Event()
         self._filters = filters
         self._metrics = metrics
         self._watch = PublisherWatch(metrics)
@@ -134,7 +137,13 @@ class Session:
                 broker=self.broker.text,
                 what="what the broker held for us and had not sent is gone",
                 check="its persistence, its session expiry, and that no other client has our id",
+                mend=(
+                    "with TERROIR_HEAL_URL ingest fetches what is missing from ChirpStack's Redis"
+                    if self._heal_url is None
+                    else "what is missing is fetched from ChirpStack's Redis now"
+                ),
             )
+        self.reconnected.set()
         if self.present_at_first is None:
             self.present_at_first = granted.session_present
         _log.info("connected", broker=self.broker.text, client_id=self.client_id)
