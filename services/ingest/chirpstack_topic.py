@@ -12,6 +12,9 @@ from services.core.settings import SettingError
 SHARE_GROUP = "terroir"
 """The group of our own processes when nobody named another."""
 
+REMEMBERED = "$redis/"
+"""Topics of events from ChirpStack's own memory begin so; those are protobuf, whatever its integrations write."""
+
 _SHARE = "$share/"
 _WILDCARDS = frozenset({"+", "{dev_eui}", "{event}", "{application_id}"})
 _CARRIED = re.compile(r"\$(?:redis|http)/device/[^/]*/event/([^/]*)")

@@ -23,7 +23,7 @@ def frame_rows(
 ) -> list[FrameRow]:
     """In the order of ``received``; a device is None when nobody declared it. Raises psycopg.Error (for an id)."""
     wanting = [
-        (replace(uplink, object_json=object_json(message.body, parser.encoding(message.body))), device)
+        (replace(uplink, object_json=object_json(message.body, parser.encoding(message))), device)
         if device is None or book.wants_object(device.decoder)
         else (uplink, device)
         for message, uplink, device in received

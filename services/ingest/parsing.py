@@ -9,7 +9,7 @@ from services.core.idempotency import rejected_key
 from services.core.times import TimeRules
 from services.ingest import chirpstack_json, chirpstack_protobuf
 from services.ingest.chirpstack_checks import TEXT_LENGTH, checked_event, checked_uplink, storable
-from services.ingest.chirpstack_topic import TopicFilter, carried
+from services.ingest.chirpstack_topic import REMEMBERED, TopicFilter, carried
 from services.ingest.rejection import Reason, RejectionError
 from services.ingest.source import Message
 
@@ -55,9 +55,11 @@ class Parser:
             self._crashes += 1
             return rejected(message, Reason.PARSER_CRASHED, repr(error), self.source)
 
-    def encoding(self, body: bytes) -> Encoding:
+    def encoding(self, message: Message) -> Encoding:
         """The one that is set, or the one it looks like. Raises RejectionError."""
-        return sniff(body) if self._encoding == "auto" else self._encoding
+        if message.topic.startswith(REMEMBERED):
+            return "protobuf"
+        return sniff(message.body) if self._encoding == "auto" else self._encoding
 
     def _parsed(self, message: Message) -> Uplink | DeviceEvent:
         body = message.body
@@ -68,7 +70,7 @@ class Parser:
             raise RejectionError(Reason.UNKNOWN_EVENT, f"event {topic.event[:40]!r}")
         if len(body) > BODY_LIMIT:
             raise RejectionError(Reason.TOO_LARGE, f"{len(body)} bytes, of which {BODY_LIMIT} are kept")
-        encoding = self.encoding(body)
+        encoding = self.encoding(message)
         source = chirpstack_json if encoding == "json" else chirpstack_protobuf
         if topic.event == "up":
             return checked_uplink(source.parse_up(body), topic, message.received_at, self._rules, self.source)

@@ -30,7 +30,7 @@ class RedisServer:
             *arguments,
         ]
         self._log = folder / "valkey.log"
-        self.client = Redis(port=self.port, password=arguments[1] if arguments else None)
+        self.client = Redis(port=self.port, password=arguments[1] if "--requirepass" in arguments else None)
         self._process: subprocess.Popen[bytes] | None = None
 
     @property

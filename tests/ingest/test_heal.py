@@ -10,9 +10,11 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
+import yaml
 
 from services.core.times import TimeRules
 from services.demo.mosquitto import Broker, mosquitto_program
@@ -51,7 +53,7 @@ class Healer1:
         clock = lambda: territory.now[0]  # noqa: E731
         store = Store(settings, clock)
         self.worker = assembled(store, topics, settings, clock, self.stop, Metrics(), "heal")
-        parser = Parser(topics, "protobuf", TimeRules.of(settings), "heal")
+        parser = Parser(topics, settings.encoding, TimeRules.of(settings), "heal")
         self._healer = Healer(self._streams, self.worker, parser, settings, clock, self.metrics)
 
     def turn(self) -> Healed:
@@ -105,7 +107,8 @@ def test_an_hour_that_never_came_is_healed(territory, redis):
     territory.ingest(*(frames[ago] for ago in came), logs[150 * MINUTE])
     assert territory.value("SELECT count(*) FROM uplink") == 119
 
-    with healing(territory, redis.url) as healer:
+    # What ingest is told of the integrations' encoding says nothing about this.
+    with healing(territory, redis.url, encoding="json") as healer:
         assert healer.turn() == Healed(compared=181, stored=61)
         assert healer.turn().stored == 0
         assert healer.metrics.healed._value.get() == 61
@@ -201,8 +204,8 @@ def test_garbage_goes_to_quarantine_once(embedded_territory, redis):
         assert healer.turn().stored == 0
     reasons = territory.rows("SELECT reason, source FROM quarantine ORDER BY reason")
     assert [tuple(row) for row in reasons] == [
-        ("empty_body", "heal"),
         ("malformed", "heal"),
+        ("missing_field", "heal"),
         ("unknown_event", "heal"),
     ]
 
@@ -235,6 +238,24 @@ def test_redis_away_or_refusing_is_told_without_a_traceback(embedded_territory, 
         redis.stop()
         with healing(territory, settings.heal_url) as healer, pytest.raises(StreamAway):
             healer.turn()
+
+
+def test_the_user_of_the_compose_file_reads_events_and_nothing_else(embedded_territory, tmp_path):
+    """ChirpStack keeps keys of devices in the same Redis."""
+    compose = yaml.safe_load((Path(__file__).parents[2] / "deploy/compose.yaml").read_text())
+    command = compose["services"]["chirpstack-redis"]["command"]
+    address = compose["services"]["ingest"]["environment"]["TERROIR_HEAL_URL"]
+    assert address == "redis://terroir@chirpstack-redis"
+    territory = embedded_territory
+    with redis_server(tmp_path, *command[command.index("--user") :]) as redis:
+        redis.remember("up", DEVICE, protobuf_of(sent(territory, 1, 9 * MINUTE)), 9 * MINUTE, history=0)
+        redis.remember("up", DEVICE, protobuf_of(sent(territory, 2, 5 * MINUTE)), 5 * MINUTE)
+        redis.client.set(f"device:{{{DEVICE}}}:ds", b"keys")
+        with healing(territory, address.replace("chirpstack-redis", f"127.0.0.1:{redis.port}")) as healer:
+            assert healer.turn().stored == 2
+            for command in (("GET", f"device:{{{DEVICE}}}:ds"), ("XADD", "device:stream:event", "*", "up", "x")):
+                with pytest.raises(StreamAway, match="permission"):
+                    healer._streams._ask(*command)
 
 
 def test_a_reconnect_wakes_it_and_redis_may_come_back(embedded_territory, redis, monkeypatch):
@@ -313,5 +334,5 @@ def test_a_wrong_address_is_one_line_and_status_2(url):
         [sys.executable, "-m", "services.cli", "ingest", "--heal", url], capture_output=True, text=True, check=False
     )
     assert done.returncode == 2
-    assert done.stderr.startswith("Error: TERROIR_HEAL_URL: must look like redis://")
+    assert done.stderr.startswith("terroir: TERROIR_HEAL_URL: must look like redis://")
     assert done.stderr.count("\n") == 1

@@ -15,6 +15,7 @@ from services.core.settings import Settings
 from services.core.storage.healing import end_turn, move_position, position, take_turn
 from services.core.storage.quarantine import known_keys
 from services.ingest.assembly import Worker
+from services.ingest.chirpstack_topic import REMEMBERED
 from services.ingest.heal.stream import Entry, EventStreams, time_of
 from services.ingest.metrics import Metrics
 from services.ingest.parsing import Parser
@@ -151,4 +152,4 @@ class Healer:
 
 
 def _message(entry: Entry, received_at: datetime) -> Message:
-    return Message(f"$redis/device/-/event/{entry.event}", entry.body, 1, False, received_at, 0, 0)
+    return Message(f"{REMEMBERED}device/-/event/{entry.event}", entry.body, 1, False, received_at, 0, 0)

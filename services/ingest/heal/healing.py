@@ -37,7 +37,7 @@ class Healing:
         self._streams = EventStreams(settings)
         # Its messages are counted apart: the ordinary ones' figures are about what a broker gave.
         self._worker: Worker = assembled(Store(own, clock), topics, own, clock, self._stop, Metrics(), SOURCE)
-        parser = Parser(topics, "protobuf", TimeRules.of(settings), SOURCE)
+        parser = Parser(topics, settings.encoding, TimeRules.of(settings), SOURCE)
         self._healer = Healer(self._streams, self._worker, parser, settings, clock, metrics)
         self._thread = threading.Thread(target=self._run, name="heal", daemon=True)
 
