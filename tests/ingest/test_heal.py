@@ -220,7 +220,7 @@ def test_one_process_at_a_time_compares(embedded_territory, redis):
             )
         assert other.turn() == Healed(compared=0, stored=0)
         busy.worker.store.close()
-        assert other.turn().stored == 1
+        eventually(lambda: other.turn().stored == 1)
 
 
 def test_redis_away_or_refusing_is_told_without_a_traceback(embedded_territory, tmp_path, capsys):
