@@ -29,7 +29,9 @@ def service() -> Generator["Settings"]:
     except OSError as error:
         if error.errno not in (errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EACCES):
             raise
-        raise Failure(f"cannot listen: {error.strerror}; check TERROIR_METRICS_HOST and the metrics ports") from error
+        raise Failure(
+            f"cannot listen: {error.strerror}; check TERROIR_METRICS_HOST, TERROIR_HTTP_HOST and the ports"
+        ) from error
 
 
 @click.command(
@@ -49,27 +51,39 @@ def service() -> Generator["Settings"]:
 )
 @click.option("--force", is_flag=True, help="With --drain: although its process lived a moment ago.")
 @click.option(
+    "--source",
+    type=click.Choice(["mqtt", "http"]),
+    help="A broker (mqtt, unless set), or webhooks of ChirpStack and The Things Stack (http): TERROIR_SOURCE.",
+)
+@click.option(
     "--heal",
     metavar="URL",
     help="Fetch what did not come from ChirpStack's Redis, redis://host[:6379]: TERROIR_HEAL_URL.",
 )
 @click.option("--worker", is_flag=True, hidden=True, help="One of several, started by their parent.")
-def ingest(workers: int | None, drain: str | None, heal: str | None, *, force: bool, worker: bool) -> None:
+def ingest(
+    workers: int | None, drain: str | None, source: str | None, heal: str | None, *, force: bool, worker: bool
+) -> None:
     """Take ChirpStack's events from the broker into the database.
 
     A message is acknowledged only after the transaction that holds it has committed. Every process has its own
     TERROIR_MQTT_CLIENT_ID and keeps it for ever: the broker queues under that name. Ends cleanly on SIGTERM.
+
+    With --source http they are posted to it instead, and answered after the commit (docs/sources.md).
 
     With --workers N the names are counted on from TERROIR_MQTT_CLIENT_ID (terroir-ingest-0, terroir-ingest-1, ...), the
     filter is shared between them, and one that dies is started again; /metrics are those of all together. A member that
     is not to run any more is emptied by --drain: its share of the events would wait for it, and be lost when its
     session expires.
     """
-    if heal is not None:
-        # So that workers have it too.
-        os.environ["TERROIR_HEAL_URL"] = heal
+    # So that workers have it too.
+    os.environ.update(
+        {name: value for name, value in {"TERROIR_SOURCE": source, "TERROIR_HEAL_URL": heal}.items() if value}
+    )
     if drain is not None and workers is not None:
         raise Failure("--drain is for one session that nobody serves: without --workers")
+    if (drain is not None or workers is not None) and read_settings().source == "http":
+        raise Failure("--drain and --workers are for sessions at a broker: not with TERROIR_SOURCE=http")
     if force and drain is None:
         raise Failure("--force is for --drain")
     if drain is not None:

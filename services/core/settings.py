@@ -78,6 +78,9 @@ class Settings(BaseSettings):
     database_url: Annotated[SecretStr, AfterValidator(_postgres_url)] = Field(
         default=SecretStr("postgresql:///terroir"), description="The PostgreSQL database."
     )
+    source: Literal["mqtt", "http"] = Field(
+        default="mqtt", description="Where ingest takes events from: a broker, or webhooks that post them."
+    )
     mqtt_url: Annotated[str, AfterValidator(_mqtt_url)] = Field(
         default="mqtt://127.0.0.1:1883", description="The broker ChirpStack publishes to."
     )
@@ -106,6 +109,11 @@ class Settings(BaseSettings):
         ge=1,
         le=65535,
         description="Messages the broker may send ahead of our acknowledgements.",
+    )
+    http_host: str = Field(default="127.0.0.1", description="Address the webhook source listens on.")
+    http_port: int = Field(default=8010, ge=0, le=65535, description="Port of the webhook source.")
+    http_token: SecretStr | None = Field(
+        default=None, description="What senders must know: `Authorization: Bearer TOKEN`; at least 16 characters."
     )
     heal_url: Annotated[str, AfterValidator(_redis_url)] | None = Field(
         default=None,

@@ -10,6 +10,7 @@ from google.protobuf.struct_pb2 import Struct, Value
 from msgspec import UNSET, UnsetType
 
 from services.ingest.parsing import Encoding
+from services.ingest.tts_json import decoded_payload
 
 Plain = bool | float | int | str | list["Plain"] | dict[str, "Plain"] | None
 
@@ -30,6 +31,15 @@ def object_json(body: bytes, encoding: Encoding) -> str | None:
         plain = _from_json(body) if encoding == "json" else _from_protobuf(body)
         return None if plain is None else json.dumps(_storable(plain), ensure_ascii=False, allow_nan=False)
     except (msgspec.MsgspecError, DecodeError, ValueError, RecursionError):
+        return None
+
+
+def tts_object_json(body: bytes) -> str | None:
+    """``decoded_payload`` of an uplink of The Things Stack, likewise."""
+    try:
+        plain = decoded_payload(body)
+        return None if plain is None else json.dumps(_storable(plain), ensure_ascii=False, allow_nan=False)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
         return None
 
 

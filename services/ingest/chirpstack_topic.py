@@ -15,9 +15,13 @@ SHARE_GROUP = "terroir"
 REMEMBERED = "$redis/"
 """Topics of events from ChirpStack's own memory begin so; those are protobuf, whatever its integrations write."""
 
+POSTED = "$http/"
+POSTED_TTS = "$tts/"
+"""Those of events that came by webhook: ChirpStack's, and The Things Stack's, which have a form of their own."""
+
 _SHARE = "$share/"
 _WILDCARDS = frozenset({"+", "{dev_eui}", "{event}", "{application_id}"})
-_CARRIED = re.compile(r"\$(?:redis|http)/device/[^/]*/event/([^/]*)")
+_CARRIED = re.compile(r"\$(?:redis|http|tts)/device/[^/]*/event/([^/]*)")
 _DEV_EUI = re.compile(r"[0-9a-fA-F]{16}")
 
 

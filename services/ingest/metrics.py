@@ -52,6 +52,7 @@ class Metrics:
         self.stale_acknowledgements = self._counter(
             "stale_acknowledgements", "Messages stored after their connection had ended; they come again."
         )
+        self.requests = self._counter("requests", "Requests to the webhook source by status.", "status")
         self.healed = self._counter("healed", "Messages that only ChirpStack's Redis still had; stored from there.")
         self.heal_gaps = self._counter("heal_gaps", "Times of which ChirpStack's Redis no longer had every event.")
         self.heal_connected = self._gauge("heal_connected", "1 while ChirpStack's Redis can be read for healing.")

@@ -7,9 +7,9 @@ import structlog
 from services.core.domain import DeviceEvent, Rejected, Uplink
 from services.core.idempotency import rejected_key
 from services.core.times import TimeRules
-from services.ingest import chirpstack_json, chirpstack_protobuf
+from services.ingest import chirpstack_json, chirpstack_protobuf, tts_json
 from services.ingest.chirpstack_checks import TEXT_LENGTH, checked_event, checked_uplink, storable
-from services.ingest.chirpstack_topic import REMEMBERED, TopicFilter, carried
+from services.ingest.chirpstack_topic import POSTED_TTS, REMEMBERED, EventTopic, TopicFilter, carried
 from services.ingest.rejection import Reason, RejectionError
 from services.ingest.source import Message
 
@@ -70,12 +70,22 @@ class Parser:
             raise RejectionError(Reason.UNKNOWN_EVENT, f"event {topic.event[:40]!r}")
         if len(body) > BODY_LIMIT:
             raise RejectionError(Reason.TOO_LARGE, f"{len(body)} bytes, of which {BODY_LIMIT} are kept")
+        if message.topic.startswith(POSTED_TTS):
+            return self._parsed_tts(message, topic)
         encoding = self.encoding(message)
         source = chirpstack_json if encoding == "json" else chirpstack_protobuf
         if topic.event == "up":
             return checked_uplink(source.parse_up(body), topic, message.received_at, self._rules, self.source)
         other = source.parse_other(topic.event, body)
         return checked_event(other, topic, message.topic, message.received_at, encoding, body, self._rules)
+
+    def _parsed_tts(self, message: Message, topic: EventTopic) -> Uplink | DeviceEvent:
+        body, at = message.body, message.received_at
+        if topic.event == "up":
+            return checked_uplink(tts_json.parse_up(body), topic, at, self._rules, self.source)
+        if topic.event != "join":
+            raise RejectionError(Reason.UNKNOWN_EVENT, f"event {topic.event[:40]!r} of The Things Stack")
+        return checked_event(tts_json.parse_join(body), topic, message.topic, at, "json", body, self._rules)
 
 
 def sniff(body: bytes) -> Encoding:

@@ -18,6 +18,7 @@ from services.ingest.membership import Membership
 from services.ingest.metrics import Metrics
 from services.ingest.mqtt.session import Filters, Session
 from services.ingest.mqtt.source import mqtt_source
+from services.ingest.other_source import other_source
 from services.ingest.patience import Patience
 from services.ingest.serving import served
 from services.ingest.source import Source, SourceError
@@ -34,32 +35,42 @@ def run(settings: Settings, clock: Clock, stop: threading.Event, metrics: Metric
     """
     metrics = metrics or Metrics()
     topics = TopicFilter(settings.mqtt_topic)
-    # What cannot work is to be told before anything is waited for.
-    Session(settings, Filters(topics.subscription), clock, metrics)
+    other = other_source(settings, clock, metrics)
+    if other is None:
+        # What cannot work is to be told before anything is waited for.
+        Session(settings, Filters(topics.subscription), clock, metrics)
+    else:
+        # Beside a process on MQTT: its halts and its line in the ledger are its own.
+        settings = settings.model_copy(update={"mqtt_client_id": f"{settings.mqtt_client_id}-{settings.source}"})
     with served(settings, metrics.registry) as serving:
         if not schema_checked(settings, Patience(stop)):
             return
         store = Store(settings, clock)
-        membership = Membership(store, settings, topics.subscription, metrics)
-        filters = _begun(membership, clock, Patience(stop))
-        if filters is None:
-            return
-        worker = assembled(store, topics, settings, clock, stop, metrics)
-        session = Session(settings, filters, clock, metrics)
-        source = mqtt_source(session, settings)
-        healing = Healing(settings, topics, clock, metrics, session.reconnected) if settings.heal_url else None
+        membership = None
+        source: Source | None = other
+        wake = threading.Event()
+        if source is None:
+            membership = Membership(store, settings, topics.subscription, metrics)
+            filters = _begun(membership, clock, Patience(stop))
+            if filters is None:
+                return
+            session = Session(settings, filters, clock, metrics)
+            source, wake = mqtt_source(session, settings), session.reconnected
+        worker = assembled(store, topics, settings, clock, stop, metrics, settings.source)
+        healing = Healing(settings, topics, clock, metrics, wake) if settings.heal_url else None
         source.start()
         if healing is not None:
             healing.start()
-        _log.info("ingest_started", filter=topics.subscription, client_id=settings.mqtt_client_id)
+        _log.info("ingest_started", source=settings.source, filter=topics.subscription, name=settings.mqtt_client_id)
         try:
             _work(source, worker, membership, settings, clock, stop, serving, healing)
         finally:
             source.stop()
             if healing is not None:
                 healing.stop()
-            with suppress(StoreUnavailable):
-                membership.end(clock())
+            if membership is not None:
+                with suppress(StoreUnavailable):
+                    membership.end(clock())
             worker.close()
     _log.info("ingest_stopped")
 
@@ -90,7 +101,7 @@ def _begun(membership: Membership, clock: Clock, patience: Patience) -> Filters 
 def _work(
     source: Source,
     worker: Worker,
-    membership: Membership,
+    membership: Membership | None,
     settings: Settings,
     clock: Clock,
     stop: threading.Event,
@@ -106,6 +117,7 @@ def _work(
             return
         try:
             worker.store.tidy(clock())
-            membership.tend(clock())
+            if membership is not None:
+                membership.tend(clock())
         except StoreUnavailable as trouble:
             _log.warning("store_unavailable", error=str(trouble))
