@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
@@ -14,7 +14,8 @@ from simulator.errors import ManifestError
 from simulator.message import Message
 from simulator.station import Session
 
-FORMAT = "1"
+FORMAT = "2"
+_OLDER = "1"
 _TABLES = """
 CREATE TABLE manifest (key TEXT PRIMARY KEY, value TEXT);
 CREATE TABLE message (
@@ -25,6 +26,11 @@ CREATE TABLE message (
 CREATE TABLE value (
     message INTEGER, quantity TEXT, channel TEXT, measured_at INTEGER, value REAL, resolution REAL
 );
+"""
+_TABLES_OF_2 = """
+CREATE TABLE effect (message INTEGER PRIMARY KEY, outcome TEXT NULL, reason TEXT NULL);
+CREATE TABLE mark (message INTEGER, quantity TEXT, channel TEXT, flags INTEGER);
+CREATE TABLE happening (fault TEXT, whom TEXT, "from" INTEGER, until INTEGER NULL);
 """
 
 
@@ -74,7 +80,7 @@ class Manifest:
         if not db.execute("SELECT 1 FROM sqlite_master").fetchone():
             # executescript commits what is open, so the statements go one by one inside the transaction.
             db.execute("BEGIN IMMEDIATE")
-            for statement in _TABLES.split(";\n")[:-1]:
+            for statement in (_TABLES + _TABLES_OF_2).split(";\n")[:-1]:
                 db.execute(statement)
             db.executemany(
                 "INSERT INTO manifest VALUES (?, ?)",
@@ -92,11 +98,33 @@ class Manifest:
         wanted = {"format": FORMAT, "scenario": header.scenario, "seed": str(header.seed), "encoding": header.encoding}
         wanted["level"] = header.level
         found = {"level": "application"} | dict(db.execute("SELECT key, value FROM manifest").fetchall())
+        if found.get("format") == _OLDER:
+            self._extend()
+            found["format"] = FORMAT
         for key, value in wanted.items():
             if found.get(key) != value:
                 raise ManifestError(
                     f"{self._path}: its {key} is {found.get(key)!r}, this run's is {value!r}; give another file"
                 )
+
+    def _extend(self) -> None:
+        """Makes a manifest of format 1 one of format 2, which only adds tables."""
+        self._db.execute("BEGIN IMMEDIATE")
+        for statement in _TABLES_OF_2.split(";\n")[:-1]:
+            self._db.execute(statement)
+        self._db.execute("UPDATE manifest SET value = ? WHERE key = 'format'", (FORMAT,))
+        self._db.execute("COMMIT")
+
+    def began(self, now: int, happenings: Callable[[int], Iterable[tuple[str, str, int, int | None]]]) -> int:
+        """Where the first run began (`now` when this is it: microseconds since 1970); then notes what is to happen."""
+        row = self._db.execute("SELECT value FROM manifest WHERE key = 'simulated_from'").fetchone()
+        if row is not None:
+            return int(row[0])
+        self._db.execute("BEGIN IMMEDIATE")
+        self._db.execute("INSERT INTO manifest VALUES ('simulated_from', ?)", (str(now),))
+        self._db.executemany("INSERT INTO happening VALUES (?,?,?,?)", happenings(now))
+        self._db.execute("COMMIT")
+        return now
 
     def simulated_until(self) -> int | None:
         """The simulated moment of the last record, microseconds since 1970; None when nothing was sent yet."""
@@ -114,9 +142,10 @@ class Manifest:
             session.joins += 1
             session.dev_addr = dev_addr
         counters = self._db.execute(
-            "SELECT dev_eui, dev_addr, max(f_cnt) FROM message WHERE event = 'up' GROUP BY dev_eui, dev_addr"
+            # SQLite gives the other columns of the row that has the maximum. Not the highest counter: it may be reset.
+            "SELECT dev_eui, dev_addr, f_cnt, max(time) FROM message WHERE event = 'up' GROUP BY dev_eui, dev_addr"
         ).fetchall()
-        for dev_eui, dev_addr, f_cnt in counters:
+        for dev_eui, dev_addr, f_cnt, _ in counters:
             session = sessions.get(dev_eui)
             if session is not None and session.dev_addr == dev_addr:
                 session.f_cnt = f_cnt + 1
@@ -131,6 +160,8 @@ class Manifest:
         rows: list[tuple[object, ...]] = []
         values: list[tuple[object, ...]] = []
         copies: list[tuple[int]] = []
+        effects: list[tuple[object, ...]] = []
+        marks: list[tuple[object, ...]] = []
         for message in messages:
             if message.id:
                 copies.append((message.id,))
@@ -151,13 +182,16 @@ class Manifest:
                     message.f_port,
                     message.payload,
                     message.gateways,
-                    1,
+                    0 if message.expect == "unsent" else 1,
                     0,
-                    "stored",
+                    message.expect,
                     message.declared,
                     message.fault,
                 )
             )
+            if message.outcome is not None or message.reason is not None:
+                effects.append((message.id, message.outcome, message.reason))
+            marks += [(message.id, *mark) for mark in message.marks]
             for truth in message.truths:
                 at = message.time if truth.at is None else truth.at
                 values.append((message.id, truth.quantity, truth.channel, at, truth.value, truth.resolution))
@@ -167,6 +201,8 @@ class Manifest:
             db.execute("BEGIN IMMEDIATE")
             db.executemany("INSERT INTO message VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)", rows)
             db.executemany("INSERT INTO value VALUES (?,?,?,?,?,?)", values)
+            db.executemany("INSERT INTO effect VALUES (?,?,?)", effects)
+            db.executemany("INSERT INTO mark VALUES (?,?,?,?)", marks)
             db.executemany("UPDATE message SET copies = copies + 1 WHERE id = ?", copies)
             db.executemany("UPDATE message SET acknowledged = acknowledged + 1 WHERE id = ?", seen)
             if until is not None:

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from simulator.encoders.truth import Truth
+from simulator.faults.marks import Mark
+
+Expect = Literal["stored", "repeat", "quarantined", "unsent"]
 
 
 @dataclass(slots=True)
 class Message:
-    """One event to publish, with everything the manifest keeps. `id` is 0 until the manifest gives one."""
+    """One event to publish, with everything the manifest keeps. `id` is 0 until the manifest gives one.
+
+    `outcome` (of an uplink) and `reason` (of the quarantine) are what a fault makes of it, None where nothing special
+    is expected; `marks` the flags it must raise; `unsent` is recorded and never published.
+    """
 
     topic: str
     event: str
@@ -26,3 +34,8 @@ class Message:
     truths: tuple[Truth, ...] = ()
     fault: str | None = None
     id: int = 0
+    expect: Expect = "stored"
+    outcome: str | None = None
+    reason: str | None = None
+    marks: tuple[Mark, ...] = ()
+    qos: int = 1

@@ -5,7 +5,9 @@ Times are microseconds since 1970.
 
 from __future__ import annotations
 
-from simulator.events.model import Encoding, Gateway, Join, RxInfo, Status, Uplink, stable_uuid
+from simulator.encoders.truth import Payload
+from simulator.events.model import Encoding, Gateway, Join, Log, RxInfo, Status, Uplink, stable_uuid
+from simulator.faults.frame import Sending, troubled
 from simulator.message import Message
 from simulator.noise import Draws
 from simulator.radio import FREQUENCIES, Reception
@@ -24,39 +26,54 @@ class Network:
         self._encoding = encoding
         self._seed = seed
 
-    def report(self, station: Station, at: int, draws: Draws) -> Message | None:
-        """The station's next uplink; None when nobody heard it."""
-        session, device = station.session, station.device
+    def report(self, station: Station, at: int, draws: Draws) -> list[Sending]:
+        """What comes of the station's next uplink, the uplink first; nothing when nobody heard it."""
+        session, device, trouble = station.session, station.device, station.trouble
         f_cnt = session.f_cnt
         session.f_cnt += 1
         since = at - station.last if station.last is not None else station.interval
         station.last = at
         receptions = station.radio.receptions(draws)
+        if trouble is not None:
+            receptions = trouble.heard(receptions, at)
         if not receptions:
-            return None
+            return []
+        if trouble is not None and (struck := trouble.strikes(at)):
+            return troubled(self, station, at, since, f_cnt, receptions, struck, draws)
         payload = device.sample(at / SECOND, since / SECOND)
-        rx, time = self._rx(receptions, at, draws)
-        channel = rx[0].channel
-        deduplication_id = stable_uuid(self._seed, device.dev_eui, at)
-        event = Uplink(
+        rx, time = self.rx(receptions, at, draws)
+        return [Sending(self.up(station, self.uplink(station, at, f_cnt, payload, rx, time), payload))]
+
+    def uplink(
+        self, station: Station, at: int, f_cnt: int, payload: Payload, rx: tuple[RxInfo, ...], time: int
+    ) -> Uplink:
+        """The event of a frame sent at `at`; `time` in nanoseconds."""
+        return Uplink(
             station.identity,
-            deduplication_id,
+            stable_uuid(self._seed, station.device.dev_eui, at),
             time,
-            session.dev_addr,
+            station.session.dev_addr,
             station.radio.dr,
             f_cnt,
             payload.f_port,
             payload.data,
             rx,
-            FREQUENCIES[channel],
+            FREQUENCIES[rx[0].channel],
             station.radio.spreading_factor,
         )
-        message = self._message(station, "up", deduplication_id, self._encoding.up(event), time)
-        message.f_cnt, message.f_port, message.payload = f_cnt, payload.f_port, payload.data
-        message.gateways, message.truths = len(rx), payload.truths
+
+    def up(self, station: Station, event: Uplink, payload: Payload) -> Message:
+        """An uplink as a message, with what its payload means."""
+        message = self._message(station, "up", event.deduplication_id, self._encoding.up(event), event.time)
+        message.f_cnt, message.f_port, message.payload = event.f_cnt, payload.f_port, payload.data
+        message.gateways, message.truths = len(event.rx), payload.truths
         return message
 
-    def _rx(self, receptions: list[Reception], at: int, draws: Draws) -> tuple[tuple[RxInfo, ...], int]:
+    def log(self, station: Station, event: Log) -> Message:
+        """A `log` event as a message."""
+        return self._message(station, "log", None, self._encoding.log(event), event.time)
+
+    def rx(self, receptions: list[Reception], at: int, draws: Draws) -> tuple[tuple[RxInfo, ...], int]:
         """`rxInfo` and the event's time: first GPS stamp, else first gateway clock, else the server's."""
         channel = draws.below(len(FREQUENCIES))
         ns_base = (at + 35_000) * 1000
@@ -107,17 +124,20 @@ class Network:
     def status(self, station: Station, at: int, draws: Draws) -> Message | None:
         """The answer to the daily status request; None when nobody heard it."""
         receptions = station.radio.receptions(draws)
+        left = station.device.battery(at / SECOND)
+        if station.trouble is not None:
+            receptions, left = station.trouble.heard(receptions, at), station.trouble.left(at, left)
         if not receptions:
             return None
         margin = round(max(reception.snr for reception in receptions) - station.radio.limit)
-        battery = min(254, max(1, round(254 * station.device.battery(at / SECOND))))
+        battery = min(254, max(1, round(254 * left)))
         deduplication_id = stable_uuid(self._seed, station.device.dev_eui, at, "status")
         time = (at + DEDUPLICATION) * 1000 + draws.below(1000)
         event = Status(station.identity, deduplication_id, time, max(-32, min(31, margin)), battery)
         return self._message(station, "status", deduplication_id, self._encoding.status(event), time)
 
     @staticmethod
-    def _message(station: Station, event: str, deduplication_id: str, body: bytes, time: int) -> Message:
+    def _message(station: Station, event: str, deduplication_id: str | None, body: bytes, time: int) -> Message:
         return Message(
             topic=station.identity.topic(event),
             event=event,
@@ -125,6 +145,6 @@ class Network:
             deduplication_id=deduplication_id,
             body=body,
             time=time // 1000,
-            dev_addr=None if event == "status" else station.session.dev_addr,
+            dev_addr=None if event in {"status", "log"} else station.session.dev_addr,
             declared=station.device.point.device.declared,
         )

@@ -6,6 +6,7 @@ import time
 
 from simulator.events.json_text import JsonEncoding
 from simulator.events.model import Encoding
+from simulator.faults.plan import Plan
 from simulator.manifest import Header, Manifest
 from simulator.message import Message
 from simulator.options import Options, Phase, Progress, Summary
@@ -64,6 +65,11 @@ def _encoding(name: str) -> Encoding:
     return JsonEncoding()
 
 
+def _plan(scenario: Scenario, seed: int, devices: list[Device], manifest: Manifest, start: int) -> Plan | None:
+    began = manifest.began(start, lambda began: Plan(scenario, seed, began).described(devices))
+    return Plan(scenario, seed, began) if scenario.faults.happen else None
+
+
 class _Run:
     """The state of one run."""
 
@@ -84,6 +90,7 @@ class _Run:
         self._manifest = manifest
         self._target = target
         self._window = covered
+        self._plan = _plan(scenario, seed, devices, manifest, covered.start)
         self._sessions = {device.dev_eui: Session() for device in devices} | manifest.sessions()
         self._encoding = _encoding(options.encoding)
         self._messages = 0
@@ -122,7 +129,9 @@ class _Run:
         )
 
     def _traffic(self, start: int, divisor: float) -> Traffic:
-        return Traffic(self._scenario, self._devices, self._sessions, self._encoding, self._seed, start, divisor)
+        return Traffic(
+            self._scenario, self._devices, self._sessions, self._encoding, self._seed, start, divisor, self._plan
+        )
 
     def _history(self, start: int, end: int, *, following: bool) -> int:
         """As fast as accepted from start to end; with `following`, until now has been caught up with."""
@@ -189,7 +198,9 @@ class _Run:
         self._acknowledged += len(acknowledged)
         self._messages += self._manifest.record(batch, acknowledged, until)
         for message in batch:
-            if not self._target.publish(message.id, message.topic, message.body):
+            if message.expect == "unsent":
+                continue
+            if not self._target.publish(message.id, message.topic, message.body, qos=message.qos):
                 return
             self._copies += 1
 

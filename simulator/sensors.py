@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from simulator.battery import battery
 from simulator.catalogue import MODELS
-from simulator.encoders.truth import Payload
+from simulator.encoders.truth import Payload, Report
 from simulator.noise import seed_of
 from simulator.sampling import indoors, metering, outdoors, waste
 from simulator.sampling.sensor import Fitted, Sensor
@@ -37,9 +37,13 @@ class Device:
         self._sensor = sensor(Fitted(self.site, self.point, self.dev_eui, self.seed), self._world)
         return self._sensor
 
-    def sample(self, t: float, since: float) -> Payload:
-        """What it sends at `t` (seconds since 1970), `since` seconds after its report before."""
+    def report(self, t: float, since: float) -> Report:
+        """What it says at `t` (seconds since 1970), `since` seconds after its report before."""
         return (self._sensor or self._set_up()).sample(t, since)
+
+    def sample(self, t: float, since: float) -> Payload:
+        """The same as it is sent."""
+        return self.report(t, since).encode()
 
     @property
     def tells_changes(self) -> bool:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from simulator.catalogue import MODELS
 from simulator.events.model import Identity, stable_uuid
+from simulator.faults.trouble import Trouble
 from simulator.noise import mix, normal
 from simulator.radio import Radio, Spot
 from simulator.scenario.model import Scenario
@@ -35,7 +36,7 @@ class Session:
 class Station:
     """A device on air."""
 
-    __slots__ = ("_by_minute", "device", "identity", "interval", "last", "phase", "radio", "session")
+    __slots__ = ("_by_minute", "device", "identity", "interval", "last", "phase", "radio", "session", "trouble")
 
     def __init__(
         self, scenario: Scenario, device: Device, session: Session, divisor: float, near: Sequence[int] | None = None
@@ -49,6 +50,7 @@ class Station:
         self.interval = max(SECOND, int(device.point.device.interval * SECOND / divisor))
         self.phase = mix(device.seed, 1) % self.interval
         self.last: int | None = None
+        self.trouble: Trouble | None = None
 
     def report_after(self, at: int) -> int:
         """The first report later than `at`: by the clock, or at once about a change of what it looks at."""

@@ -7,6 +7,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from simulator.events.model import Encoding
+from simulator.faults.frame import Sending
+from simulator.faults.plan import Plan
+from simulator.faults.trouble import Trouble
 from simulator.message import Message
 from simulator.network import DEDUPLICATION, Network
 from simulator.noise import Draws, unit
@@ -31,7 +34,25 @@ class _JoinRequest:
     station: Station
 
 
-_Action = _Report | _DailyStatus | _JoinRequest | Message
+@dataclass(frozen=True, slots=True)
+class _Boot:
+    """The device starts anew, outside of its rhythm: with a join and a report soon after, or its counter alone."""
+
+    station: Station
+    joins: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Once:
+    """A report outside of the rhythm."""
+
+    station: Station
+
+
+_Action = _Boot | _Once | _Report | _DailyStatus | _JoinRequest | Message
+
+
+_UNDOUBTED = frozenset({"stuck", "drifting", "dying", "retransmitted", "codec_error", "duplicate"})
 
 
 class Traffic:
@@ -46,17 +67,28 @@ class Traffic:
         seed: int,
         start: int,
         divisor: float = 1.0,
+        plan: Plan | None = None,
     ) -> None:
         self.now = start
         self.lost_on_air = 0
         self._faults = scenario.faults
+        self._plan = plan
         self._network = Network(scenario.gateways, encoding, seed)
         self._heap: list[tuple[int, int, _Action]] = []
         self._turn = 0
         nearby = Nearby(scenario.gateways)
         for device in devices:
             near = nearby.of(device.site.latitude, device.site.longitude)
-            self._begin(Station(scenario, device, sessions[device.dev_eui], divisor, near), start)
+            station = Station(scenario, device, sessions[device.dev_eui], divisor, near)
+            if plan is not None:
+                station.trouble = Trouble(plan, device)
+                self._plan_boots(station, station.trouble, start)
+            self._begin(station, start)
+
+    def _plan_boots(self, station: Station, trouble: Trouble, start: int) -> None:
+        for at, how in trouble.boots():
+            if at > max(start, int(station.device.installed_at * SECOND)):
+                self._push(at, _Boot(station, how == "join"))
 
     def _begin(self, station: Station, start: int) -> None:
         start = max(start, int(station.device.installed_at * SECOND))
@@ -82,21 +114,37 @@ class Traffic:
         if isinstance(action, Message):
             return action
         station = action.station
+        if isinstance(action, _Boot):
+            self._boot(station, at, joins=action.joins)
+            return None
         draws = Draws(station.device.seed, at)
-        if isinstance(action, _Report):
-            message = self._network.report(station, at, draws)
-            self.lost_on_air += message is None
-            self._push(station.report_after(at), action)
+        speechless = station.trouble is not None and station.trouble.speechless(at)
+        sendings: list[Sending] = []
+        if isinstance(action, _Report | _Once):
+            if not speechless:
+                sendings = self._network.report(station, at, draws)
+                self.lost_on_air += not sendings
+            if isinstance(action, _Report):
+                self._push(station.report_after(at), action)
         elif isinstance(action, _DailyStatus):
-            message = self._network.status(station, at, draws)
+            status = None if speechless else self._network.status(station, at, draws)
+            sendings = [] if status is None else [Sending(status)]
             self._push(station.status_after(at), action)
         else:
-            message = self._network.join(station, at, draws)
+            sendings = [Sending(self._network.join(station, at, draws))]
             self._push(station.report_after(at + 5 * SECOND), _Report(station))
             self._push(station.status_after(at + 5 * SECOND), _DailyStatus(station))
-        if message is not None:
-            self._publish(at, message, draws)
+        for sending in sendings:
+            self._publish(station, at, sending, draws)
         return None
+
+    def _boot(self, station: Station, at: int, *, joins: bool) -> None:
+        if not joins:
+            station.session.f_cnt = 0
+            return
+        draws = Draws(station.device.seed ^ 1, at)
+        self._publish(station, at, Sending(self._network.join(station, at, draws)), draws)
+        self._push(at + 6 * SECOND, _Once(station))
 
     def drain(self) -> Iterator[Message]:
         """What was heard and is still on its way to the broker; for a clean stop."""
@@ -107,15 +155,24 @@ class Traffic:
             if isinstance(message, Message):
                 yield message
 
-    def _publish(self, at: int, message: Message, draws: Draws) -> None:
-        at += DEDUPLICATION + 20_000 + draws.below(80_000)
-        faults: list[str] = []
-        if draws.unit() < self._faults.disorder_rate:
+    def _publish(self, station: Station, at: int, sending: Sending, draws: Draws) -> None:
+        message, heard = sending.message, at
+        at += DEDUPLICATION + 20_000 + draws.below(80_000) + sending.later
+        faults = [] if message.fault is None else message.fault.split()
+        disordered = draws.unit() < self._faults.disorder_rate and message.fault is None
+        if disordered:
             faults.append("disorder")
             at += 5 * SECOND + draws.below(115 * SECOND)
         again = draws.unit() < self._faults.duplicate_rate
+        if self._plan is not None and self._plan.server_away(heard):
+            # What it had heard dies with it.
+            faults.append("chirpstack_restart")
+            message.expect, message.outcome, message.reason, again = "unsent", None, None, False
+            message.truths, message.marks = (), ()
         if again:
             faults.append("duplicate")
+        if station.trouble is not None and message.event == "up" and message.expect != "repeat":
+            station.trouble.passed(heard, message.truths, good=_UNDOUBTED.issuperset(faults))
         message.fault = " ".join(faults) or None
         self._push(at, message)
         if again:

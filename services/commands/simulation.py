@@ -9,7 +9,7 @@ from urllib.parse import quote, urlsplit
 import click
 
 from services.commands.failure import Failure, told
-from services.commands.moments import MOMENT, in_utc
+from services.commands.moments import DURATION, MOMENT, in_utc
 from services.commands.stopping import stopped_by_signals
 from services.commands.store import database_url, reaching, read_settings
 from services.commands.tables import Bar
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 
 @click.command(
     short_help="Send what a territory's devices would.",
-    epilog="Example: terroir simulate village --manifest sent.sqlite --since 2026-03-01 --for 86400 --speed max",
+    epilog="Example: terroir simulate village --manifest sent.sqlite --since 2026-03-01 --for 1d --speed max",
 )
 @click.argument("scenario")
 @click.option("--manifest", type=click.Path(path_type=Path), help="SQLite file that keeps what is sent; continued.")
 @click.option("--since", metavar="TIME", type=MOMENT, help="Where history begins (UTC unless an offset is given).")
 @click.option(
-    "--for", "seconds", metavar="SECONDS", type=click.FloatRange(0, min_open=True), help="How long, in seconds."
+    "--for", "seconds", metavar="DURATION", type=DURATION, help="How long: seconds, or with a unit (15m, 6h, 1d)."
 )
 @click.option("--speed", default="real", show_default=True, help="real, max, or how many times as fast as the clock.")
 @click.option("--encoding", type=click.Choice(["json", "protobuf"]), help="Of events; json, at gateway level protobuf.")
@@ -201,7 +201,7 @@ def verify(manifest: Path, as_json_: bool) -> None:
     url = database_url(settings)
     bar = Bar("compared")
     with reaching(url), told(ManifestError):
-        verdict = compare(url, manifest, bar)
+        verdict = compare(url, manifest, bar, settings.late_after)
     bar.close()
     click.echo(json.dumps(as_json(verdict), indent=2) if as_json_ else table(verdict))
     if not verdict.sound:

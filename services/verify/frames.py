@@ -1,8 +1,9 @@
 """Uplinks: is every frame there, once, as it was sent?"""
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
+from services.verify.fates import Fates
 from services.verify.manifest import Manifest, SentUplink
 from services.verify.merge import merge
 from services.verify.scratch import Scratch
@@ -12,9 +13,12 @@ from services.verify.verdict import Kind, Tally
 NAME = "uplinks"
 # ChirpStack takes a gateway's clock for wrong when it is further from its own; and its own must be that good.
 CLOCK_LIMIT = timedelta(seconds=30)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def compare_uplinks(manifest: Manifest, store: Store, scratch: Scratch, advance: Callable[[int], None]) -> Tally:
+def compare_uplinks(
+    manifest: Manifest, store: Store, scratch: Scratch, fates: Fates, advance: Callable[[int], None]
+) -> Tally:
     """By deduplication id. What is absent is noted in `scratch`, for the quarantine may hold it."""
     tally = Tally(NAME)
     pairs = merge(
@@ -31,8 +35,12 @@ def compare_uplinks(manifest: Manifest, store: Store, scratch: Scratch, advance:
                 scratch.note_foreign(row.id)
             continue
         due = [message for message in sent if message.expect != "quarantined"]
-        if due:
-            _judge(tally, due, stored, scratch)
+        if due and due[0].expect == "unsent":
+            fates.note(due[0].fault, "unsent", stored[0].outcome if stored else "not there")
+            if stored:
+                tally.fault(Kind.EXTRA, f"{_name(due[0])} is stored and was never published")
+        elif due:
+            _judge(tally, due, stored, scratch, fates)
         elif stored:
             for message in sent:
                 scratch.note_elsewhere(message.message, f"stored as uplink {stored[0].id}")
@@ -40,24 +48,50 @@ def compare_uplinks(manifest: Manifest, store: Store, scratch: Scratch, advance:
     return tally
 
 
-def _judge(tally: Tally, due: list[SentUplink], stored: list[StoredUplink], scratch: Scratch) -> None:
+def _judge(tally: Tally, due: list[SentUplink], stored: list[StoredUplink], scratch: Scratch, fates: Fates) -> None:
     sent = due[0]
+    expected = _expected(sent)
     acknowledged = any(message.acknowledged for message in due)
     tally.expected += acknowledged
     if not stored:
         if acknowledged:
-            scratch.note_absent(sent.message, NAME, _name(sent))
+            scratch.note_absent(sent.message, NAME, _name(sent), sent.fault, expected or "stored")
+        else:
+            fates.note(sent.fault, "stored or not", "not there")
         return
+    fates.note(sent.fault, expected or "stored", stored[0].outcome)
     if len(stored) > 1:
         tally.fault(Kind.DOUBLED, f"{_name(sent)} is stored {len(stored)} times")
         return
     differences = _differences(sent, stored[0])
     if differences:
         tally.fault(Kind.CHANGED, f"{_name(sent)}: {', '.join(differences)}")
+    elif _misjudged(expected, stored[0]):
+        tally.fault(Kind.MISJUDGED, f"{_name(sent)} had to become {expected}, and is {stored[0].outcome}")
     elif acknowledged:
         tally.found += 1
     else:
         tally.not_due += 1
+
+
+def _expected(sent: SentUplink) -> str | None:
+    """The outcome it must have; None where nothing can be said (no payload, so nothing to decode)."""
+    if sent.outcome is not None:
+        return sent.outcome
+    if sent.expect == "repeat":
+        return "repeat"
+    if not sent.declared:
+        return "unknown_device"
+    return "decoded" if sent.payload else None
+
+
+def _misjudged(expected: str | None, stored: StoredUplink) -> bool:
+    if expected is None or expected == stored.outcome:
+        return False
+    if "repeat" in {expected, stored.outcome}:
+        return False  # which of two comes first is chance: `compare_repetitions` counts them together
+    # A device that somebody declared after all is as good as any.
+    return expected != "unknown_device" or not stored.declared or stored.outcome in {"refused", "untimely"}
 
 
 def _differences(sent: SentUplink, stored: StoredUplink) -> list[str]:
@@ -69,6 +103,7 @@ def _differences(sent: SentUplink, stored: StoredUplink) -> list[str]:
         "payload": (sent.payload.hex(), stored.payload.hex()),
         "gateway_count": (sent.gateways, stored.gateway_count),
         "receptions": (sent.gateways, stored.receptions),
+        "measured_at": (sent.time, (stored.measured_at - _EPOCH) // timedelta(microseconds=1)),
     }
     return [f"{what} was {was!r}, is {now!r}" for what, (was, now) in pairs.items() if was != now]
 

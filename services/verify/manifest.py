@@ -19,7 +19,10 @@ class ManifestError(Exception):
 
 
 class SentUplink(NamedTuple):
-    """A message with a frame. `payload` as sent, `gateways`: how many heard it; `expect`: what is to become of it."""
+    """A message with a frame. `payload` as sent, `gateways`: how many heard it; `expect`: what is to become of it.
+
+    `time`: microseconds since 1970. `fault`: what was done to it, empty for nothing; `outcome`: what that makes of it.
+    """
 
     deduplication_id: str
     message: int
@@ -31,6 +34,10 @@ class SentUplink(NamedTuple):
     gateways: int
     acknowledged: bool
     expect: str
+    time: int
+    declared: bool
+    fault: str
+    outcome: str | None
 
 
 class SentFrame(NamedTuple):
@@ -51,22 +58,26 @@ class SentEvent(NamedTuple):
     dev_eui: str
     event: str
     acknowledged: bool
+    fault: str
 
 
 class SentBody(NamedTuple):
-    """Any message, by what was sent."""
+    """Any message, by what was sent; `reason` is that of the quarantine it belongs in."""
 
     digest: bytes
     topic: str
     message: int
     acknowledged: bool
     expect: str
+    fault: str
+    reason: str | None
 
 
 class SentValue(NamedTuple):
     """A value as the simulated world had it. Its reading may differ by `resolution`. `due`: it must have one.
 
     `own_time`: the frame gave it a time, which never equals the event's (docs/manifest.md).
+    `flags`: what it must carry.
     """
 
     dev_eui: str
@@ -78,6 +89,8 @@ class SentValue(NamedTuple):
     deduplication_id: str | None
     own_time: bool
     due: bool
+    fault: str
+    flags: int
 
 
 class Manifest:
@@ -88,6 +101,9 @@ class Manifest:
         self._sql = {name: queries[name].decode() for name in queries}
         self._connection = connection
         self.path = path
+        if not connection.execute(self._sql["has_effects"]).fetchone()[0]:
+            connection.execute(self._sql["create_effect"])
+            connection.execute(self._sql["create_mark"])
         self.messages, self.values = self._size()
 
     @property
@@ -168,6 +184,8 @@ class Manifest:
             deduplication_id,
             sent_at,
             due,
+            fault,
+            flags,
         ) in self._connection.execute(self._sql["values"]):
             measured_at = _EPOCH + timedelta(microseconds=at)
             yield SentValue(
@@ -180,4 +198,6 @@ class Manifest:
                 deduplication_id,
                 at != sent_at,
                 bool(due),
+                fault,
+                flags,
             )

@@ -6,9 +6,12 @@ SELECT (SELECT count(*) FROM message), (SELECT count(*) FROM value);
 
 -- name: uplinks
 -- Messages that carry a frame's deduplication id, in its order.
-SELECT deduplication_id, id, dev_eui, dev_addr, f_cnt, f_port, payload, gateways, acknowledged > 0, expect
-FROM message
-WHERE event = 'up' AND deduplication_id IS NOT NULL
+SELECT
+    m.deduplication_id, m.id, m.dev_eui, m.dev_addr, m.f_cnt, m.f_port, m.payload, m.gateways, m.acknowledged > 0,
+    m.expect, m.time, m.declared, coalesce(m.fault, ''), e.outcome
+FROM message m
+LEFT JOIN effect e ON e.message = m.id
+WHERE m.event = 'up' AND m.deduplication_id IS NOT NULL
 ORDER BY deduplication_id;
 
 -- name: frames
@@ -26,25 +29,41 @@ ORDER BY dev_eui, dev_addr, f_cnt;
 
 -- name: events
 -- Messages that are to be stored and are no frames, in order of the digest of their body.
-SELECT body_sha256, id, dev_eui, event, acknowledged > 0
+SELECT body_sha256, id, dev_eui, event, acknowledged > 0, coalesce(fault, '')
 FROM message
 WHERE event <> 'up' AND expect = 'stored'
 ORDER BY body_sha256;
 
 -- name: bodies
 -- Every message by what was sent, in order of the digest and the topic.
-SELECT body_sha256, topic, id, acknowledged > 0, expect
-FROM message
+SELECT m.body_sha256, m.topic, m.id, m.acknowledged > 0, m.expect, coalesce(m.fault, ''), e.reason
+FROM message m
+LEFT JOIN effect e ON e.message = m.id
 ORDER BY body_sha256, topic;
 
 -- name: values
 -- Every value with the message that carried it, in order of device, quantity, channel and time.
 SELECT
     m.dev_eui, v.quantity, v.channel, v.measured_at, v.value, v.resolution,
-    m.deduplication_id, m.time, m.acknowledged > 0 AND m.declared AND m.expect IN ('stored', 'repeat')
+    m.deduplication_id, m.time, m.acknowledged > 0 AND m.declared AND m.expect IN ('stored', 'repeat'),
+    coalesce(m.fault, ''), coalesce(k.flags, 0)
 FROM value v
 JOIN message m ON m.id = v.message
+LEFT JOIN (SELECT message, quantity, channel, sum(flags) AS flags FROM mark GROUP BY message, quantity, channel) k
+    ON k.message = v.message AND k.quantity = v.quantity AND k.channel = v.channel AND v.measured_at = m.time
 ORDER BY m.dev_eui, v.quantity, v.channel, v.measured_at;
+
+-- name: has_effects
+-- Whether the manifest has the tables of format 2.
+SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = 'effect';
+
+-- name: create_effect
+-- In their place for a manifest of format 1: nothing special was expected of anything.
+CREATE TEMP TABLE effect (message INTEGER PRIMARY KEY, outcome TEXT, reason TEXT);
+
+-- name: create_mark
+-- The same for flags.
+CREATE TEMP TABLE mark (message INTEGER, quantity TEXT, channel TEXT, flags INTEGER);
 
 -- name: level
 -- What was sent: events of a network server ("application", where nothing is said) or frames of gateways ("gateway").

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from services.verify.fates import Fates
 from services.verify.manifest import Manifest, SentBody
 from services.verify.merge import merge
 from services.verify.scratch import Scratch
@@ -9,7 +10,9 @@ from services.verify.stored import Quarantined, Store
 from services.verify.verdict import Kind, Tally
 
 
-def compare_events(manifest: Manifest, store: Store, scratch: Scratch, advance: Callable[[int], None]) -> Tally:
+def compare_events(
+    manifest: Manifest, store: Store, scratch: Scratch, fates: Fates, advance: Callable[[int], None]
+) -> Tally:
     """Joins, statuses, logs and so on: there once, under the device that sent them."""
     tally = Tally("events")
     pairs = merge(manifest.events(), store.events(), lambda sent: sent.digest, lambda stored: stored.digest)
@@ -24,8 +27,10 @@ def compare_events(manifest: Manifest, store: Store, scratch: Scratch, advance: 
         tally.expected += acknowledged
         if not stored:
             if acknowledged:
-                scratch.note_absent(first.message, tally.name, name)
-        elif len(stored) > 1:
+                scratch.note_absent(first.message, tally.name, name, first.fault, first.event)
+            continue
+        fates.note(first.fault, first.event, stored[0].event)
+        if len(stored) > 1:
             tally.fault(Kind.DOUBLED, f"{name} is stored {len(stored)} times")
         elif (stored[0].dev_eui, stored[0].event) != (first.dev_eui, first.event):
             tally.fault(Kind.CHANGED, f"{name} is stored as {stored[0].event} of {stored[0].dev_eui}")
@@ -36,7 +41,9 @@ def compare_events(manifest: Manifest, store: Store, scratch: Scratch, advance: 
     return tally
 
 
-def compare_quarantine(manifest: Manifest, store: Store, scratch: Scratch, advance: Callable[[int], None]) -> Tally:
+def compare_quarantine(
+    manifest: Manifest, store: Store, scratch: Scratch, fates: Fates, advance: Callable[[int], None]
+) -> Tally:
     """By body and topic: what belongs there is there once, and nothing else of the manifest is."""
     tally = Tally("quarantine")
     pairs = merge(
@@ -52,33 +59,39 @@ def compare_quarantine(manifest: Manifest, store: Store, scratch: Scratch, advan
             continue
         due = [message for message in sent if message.expect == "quarantined"]
         if due:
-            _judge(tally, due, rows, scratch)
+            _judge(tally, due, rows, scratch, fates)
         elif rows:
             for message in sent:
                 scratch.note_elsewhere(message.message, f"in quarantine as {rows[0].reason}: {rows[0].detail}")
     return tally
 
 
-def _judge(tally: Tally, due: list[SentBody], rows: list[Quarantined], scratch: Scratch) -> None:
+def _judge(tally: Tally, due: list[SentBody], rows: list[Quarantined], scratch: Scratch, fates: Fates) -> None:
     acknowledged = any(message.acknowledged for message in due)
     tally.expected += acknowledged
     name = f"message {due[0].message} to {due[0].topic}"
+    expected = f"quarantined: {due[0].reason or 'any reason'}"
+    if acknowledged or rows:
+        fates.note(due[0].fault, expected, f"quarantined: {rows[0].reason}" if rows else "not in quarantine")
     if not rows:
         # Already counted where it was found.
         if acknowledged and not any(scratch.is_elsewhere(message.message) for message in due):
             tally.fault(Kind.MISSING, name)
     elif len(rows) > 1:
         tally.fault(Kind.DOUBLED, f"{name} is in quarantine {len(rows)} times")
+    elif due[0].reason is not None and due[0].reason != rows[0].reason:
+        tally.fault(Kind.MISJUDGED, f"{name} is in quarantine as {rows[0].reason}, and had to be as {due[0].reason}")
     elif acknowledged:
         tally.found += 1
     else:
         tally.not_due += 1
 
 
-def settle(scratch: Scratch, *tallies: Tally) -> None:
+def settle(scratch: Scratch, fates: Fates, *tallies: Tally) -> None:
     """What was absent where it belongs is missing, or in quarantine though nothing is wrong with it."""
     by_name = {tally.name: tally for tally in tallies}
-    for name, example, found in scratch.absences():
+    for name, example, fault, expected, found in scratch.absences():
+        fates.note(fault, expected, "not there" if found is None else "elsewhere")
         if found is None:
             by_name[name].fault(Kind.MISSING, example)
         else:

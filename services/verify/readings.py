@@ -3,28 +3,30 @@
 from collections.abc import Callable
 from datetime import datetime
 
-from services.core.domain import Flag
+from services.verify.fates import Fates
+from services.verify.flags import FlagRules, flag_faults
 from services.verify.manifest import Manifest, SentValue
 from services.verify.merge import merge
 from services.verify.scratch import Scratch
 from services.verify.stored import Store, StoredReading
 from services.verify.verdict import Kind, Tally
 
-# As plain integers: millions of readings pass here, and an IntFlag makes an object of every answer.
-_KNOWN = int(sum(Flag))
-_OUT_OF_RANGE = int(Flag.OUT_OF_RANGE)
-_CONFLICT = int(Flag.CONFLICT)
-_HISTORICAL = int(Flag.HISTORICAL)
 
-
-def compare_readings(manifest: Manifest, store: Store, scratch: Scratch, advance: Callable[[int], None]) -> Tally:
+def compare_readings(
+    manifest: Manifest,
+    store: Store,
+    scratch: Scratch,
+    fates: Fates,
+    rules: FlagRules,
+    advance: Callable[[int], None],
+) -> Tally:
     """By device, quantity, channel and time. Several frames may carry one value: it is expected once."""
     tally = Tally("readings")
     pairs = merge(manifest.readings(), store.readings(), _key, _key)
     for sent, stored in pairs:
         advance(len(sent))
         if sent:
-            _judge(tally, sent, stored)
+            _judge(tally, sent, stored, fates, rules)
             continue
         for row in stored:
             if row.deduplication_id is None:
@@ -40,7 +42,7 @@ def _key(row: SentValue | StoredReading) -> tuple[str, str, str, datetime]:
     return row.dev_eui, row.quantity, row.channel, row.measured_at
 
 
-def _judge(tally: Tally, sent: list[SentValue], stored: list[StoredReading]) -> None:
+def _judge(tally: Tally, sent: list[SentValue], stored: list[StoredReading], fates: Fates, rules: FlagRules) -> None:
     due = any(value.due for value in sent)
     tally.expected += due
     if not stored:
@@ -51,8 +53,11 @@ def _judge(tally: Tally, sent: list[SentValue], stored: list[StoredReading]) -> 
         tally.fault(Kind.DOUBLED, f"{_name(stored[0])} stands in {len(stored)} series")
         return
     differences = _differences(sent, stored[0])
+    misjudged = flag_faults(sent, stored[0], rules, fates)
     if differences:
         tally.fault(Kind.CHANGED, f"{_name(stored[0])}: {', '.join(differences)}")
+    elif misjudged:
+        tally.fault(Kind.MISJUDGED, f"{_name(stored[0])} = {stored[0].value}: {', '.join(misjudged)}")
     elif due:
         tally.found += 1
     else:
@@ -68,29 +73,12 @@ def _differences(sent: list[SentValue], row: StoredReading) -> list[str]:
         found.append(f"it stands at a point of {row.installed or 'no device'} at that time")
     if row.deduplication_id is None:
         found.append(f"it names uplink {row.uplink}, which is not stored")
-    return found + _flag_faults(sent, row)
+    return found
 
 
 def _agrees(sent: SentValue, value: float) -> bool:
     # The last term is what a double loses, where a resolution is tiny beside its value.
     return abs(sent.value - value) <= sent.resolution + abs(sent.value) * 1e-12
-
-
-def _flag_faults(sent: list[SentValue], row: StoredReading) -> list[str]:
-    """What can be known of flags without judging again: the unbelievable, the contradicted, the historical."""
-    found: list[str] = []
-    flags = row.flags
-    if flags & ~_KNOWN:
-        found.append(f"flags {flags} has unknown bits")
-    if bool(flags & _OUT_OF_RANGE) != row.implausible:
-        found.append(f"flag out of range is {'set' if flags & _OUT_OF_RANGE else 'not set'} for {row.value}")
-    if flags & _CONFLICT and len({value.value for value in sent}) == 1:
-        found.append("flag conflict is set, and all frames said the same")
-    if flags & _HISTORICAL and not all(value.own_time for value in sent):
-        found.append("flag historical is set, and it is a frame's own value")
-    if not flags & _HISTORICAL and all(value.own_time for value in sent):
-        found.append("flag historical is not set, and frames gave it a time of its own")
-    return found
 
 
 def _name(row: SentValue | StoredReading) -> str:

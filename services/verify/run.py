@@ -2,8 +2,11 @@
 
 from collections.abc import Callable
 from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 
+from services.verify.fates import Fates
+from services.verify.flags import FlagRules
 from services.verify.frames import compare_repetitions, compare_uplinks, judge_handed
 from services.verify.manifest import Manifest
 from services.verify.messages import compare_events, compare_quarantine, settle
@@ -16,11 +19,16 @@ Progress = Callable[[int, int], None]
 """Is told how many lines of the manifest have been compared, and of how many."""
 
 
-def verify(conninfo: str, manifest: Path, progress: Progress = lambda _done, _total: None) -> Verdict:
+def verify(
+    conninfo: str,
+    manifest: Path,
+    progress: Progress = lambda _done, _total: None,
+    late_after: timedelta = timedelta(hours=1),
+) -> Verdict:
     """Compare what a simulator sent with what is stored, in one snapshot of each and in bounded memory.
 
-    Let ingest finish first: what still waits in the broker counts as missing. Raises ManifestError, SchemaBehind,
-    SchemaUnknown, psycopg.Error.
+    `late_after` is the store's setting. Let ingest finish first: what still waits in the broker counts as missing.
+    Raises ManifestError, SchemaBehind, SchemaUnknown, psycopg.Error.
     """
     with (
         Manifest.open(manifest) as sent,
@@ -30,6 +38,7 @@ def verify(conninfo: str, manifest: Path, progress: Progress = lambda _done, _to
         if sent.of_gateways:
             sent.bind(store.handed())
         # Uplinks and events pass the messages once, the quarantine passes all of them again.
+        rules = FlagRules(late_after, clocks_known=not sent.of_gateways)
         total = 2 * sent.messages + sent.values
         done = 0
 
@@ -38,13 +47,14 @@ def verify(conninfo: str, manifest: Path, progress: Progress = lambda _done, _to
             done += lines
             progress(done, total)
 
-        uplinks = compare_uplinks(sent, store, scratch, advance)
+        fates = Fates()
+        uplinks = compare_uplinks(sent, store, scratch, fates, advance)
         compare_repetitions(sent, store, uplinks)
         if sent.of_gateways:
             judge_handed(sent, uplinks)
-        events = compare_events(sent, store, scratch, advance)
-        quarantine = compare_quarantine(sent, store, scratch, advance)
-        settle(scratch, uplinks, events)
-        readings = compare_readings(sent, store, scratch, advance)
+        events = compare_events(sent, store, scratch, fates, advance)
+        quarantine = compare_quarantine(sent, store, scratch, fates, advance)
+        settle(scratch, fates, uplinks, events)
+        readings = compare_readings(sent, store, scratch, fates, rules, advance)
         progress(total, total)
-    return Verdict((uplinks, events, quarantine, readings))
+    return Verdict((uplinks, events, quarantine, readings), fates)

@@ -24,9 +24,9 @@ class Scratch:
     def close(self) -> None:
         self._connection.close()
 
-    def note_absent(self, message: int, tally: str, example: str) -> None:
+    def note_absent(self, message: int, tally: str, example: str, fault: str, expected: str) -> None:
         """An acknowledged message is not where it belongs; another pass may find it elsewhere."""
-        self._connection.execute(self._sql["note_absent"], (message, tally, example))
+        self._connection.execute(self._sql["note_absent"], (message, tally, example, fault, expected))
 
     def note_elsewhere(self, message: int, detail: str) -> None:
         """A message is where it does not belong; `detail` says where and why."""
@@ -42,8 +42,8 @@ class Scratch:
     def is_foreign(self, uplink: int) -> bool:
         return self._any("is_foreign", uplink)
 
-    def absences(self) -> Iterator[tuple[str, str, str | None]]:
-        """Tally, example, and where the message was found instead (None: nowhere)."""
+    def absences(self) -> Iterator[tuple[str, str, str, str, str | None]]:
+        """Tally, example, fault, expected fate, and where the message was found instead (None: nowhere)."""
         yield from self._connection.execute(self._sql["absences"])
 
     def _any(self, query: str, key: int) -> bool:

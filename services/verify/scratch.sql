@@ -2,7 +2,8 @@
 
 -- name: create_absent
 -- Acknowledged messages that are not in the table where they belong.
-CREATE TABLE absent (message INTEGER PRIMARY KEY, tally TEXT NOT NULL, example TEXT NOT NULL);
+CREATE TABLE absent (message INTEGER PRIMARY KEY, tally TEXT NOT NULL, example TEXT NOT NULL, fault TEXT NOT NULL,
+    expected TEXT NOT NULL);
 
 -- name: create_elsewhere
 -- Messages found where they do not belong, and what is said about that.
@@ -14,7 +15,7 @@ CREATE TABLE foreign_uplink (id INTEGER PRIMARY KEY);
 
 -- name: note_absent
 -- One message is not where it belongs.
-INSERT OR IGNORE INTO absent VALUES (?, ?, ?);
+INSERT OR IGNORE INTO absent VALUES (?, ?, ?, ?, ?);
 
 -- name: note_elsewhere
 -- One message is where it does not belong.
@@ -34,4 +35,4 @@ SELECT count(*) FROM foreign_uplink WHERE id = ?;
 
 -- name: absences
 -- What is absent where it belongs, and where it was found instead, if anywhere.
-SELECT a.tally, a.example, e.detail FROM absent a LEFT JOIN elsewhere e ON e.message = a.message ORDER BY a.message;
+SELECT a.tally, a.example, a.fault, a.expected, e.detail FROM absent a LEFT JOIN elsewhere e ON e.message = a.message ORDER BY a.message;

@@ -16,7 +16,7 @@ _ROWS_AT_A_TIME = 5000
 
 
 class StoredUplink(NamedTuple):
-    """A row of `uplink`; `receptions` counts its rows in `reception`."""
+    """A row of `uplink`; `receptions` counts its rows in `reception`, `outcome` is the newest, `declared` of today."""
 
     deduplication_id: str
     id: int
@@ -27,6 +27,9 @@ class StoredUplink(NamedTuple):
     payload: bytes
     gateway_count: int
     receptions: int
+    measured_at: datetime
+    outcome: str
+    declared: bool
 
 
 class StoredFrame(NamedTuple):
@@ -59,7 +62,10 @@ class Quarantined(NamedTuple):
 
 
 class StoredReading(NamedTuple):
-    """A row of `reading`. `installed`: the device at that point and time; `deduplication_id`: of the frame it names."""
+    """A row of `reading`. `installed`: the device at that point and time.
+
+    `deduplication_id` and `received_at` are of the frame it names.
+    """
 
     dev_eui: str
     quantity: str
@@ -71,6 +77,7 @@ class StoredReading(NamedTuple):
     uplink: int
     deduplication_id: str | None
     installed: str | None
+    received_at: datetime | None
 
 
 class Store:

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from services.verify.fates import UNTOUCHED, Fates
+
 EXAMPLES = 5
 
 
@@ -20,7 +22,9 @@ class Kind(StrEnum):
     MISPLACED = "misplaced"
     """In quarantine instead of the store, or the other way round."""
     EXTRA = "extra"
-    """A reading that its frame did not say."""
+    """There, and nothing that was sent says so."""
+    MISJUDGED = "misjudged"
+    """There as it was sent, with another outcome, reason or flag than it had to get."""
 
 
 @dataclass(slots=True)
@@ -52,6 +56,7 @@ class Verdict:
     """Every tally. `sound` is the answer: everything acknowledged is there, once, as it was sent."""
 
     tallies: tuple[Tally, ...]
+    fates: Fates = field(default_factory=Fates)
 
     @property
     def sound(self) -> bool:
@@ -91,6 +96,9 @@ def table(verdict: Verdict) -> str:
             left = tally.faults[kind] - len(examples)
             lines += ["", f"{tally.name} {kind}:", *(f"  {example}" for example in examples)]
             lines += [f"  and {_figure(left)} more"] if left else []
+    if any(fault != UNTOUCHED for fault, *_ in verdict.fates.rows()):
+        found = [[*row[:3], _figure(row[3])] for row in verdict.fates.rows()]
+        lines += ["", *_aligned([["what was done to it", "expected", "found", ""], *found], text=3)]
     answer = (
         "everything acknowledged is there, exactly once, as it was sent"
         if verdict.sound
@@ -100,7 +108,7 @@ def table(verdict: Verdict) -> str:
 
 
 def as_json(verdict: Verdict) -> dict[str, object]:
-    """The verdict for programs: `sound`, `lost`, and each tally with its faults and examples."""
+    """The verdict for programs: `sound`, `lost`, each tally with its faults and examples, and `fates`."""
     return {
         "sound": verdict.sound,
         "lost": verdict.lost,
@@ -115,6 +123,10 @@ def as_json(verdict: Verdict) -> dict[str, object]:
             }
             for tally in verdict.tallies
         },
+        "fates": [
+            {"fault": fault, "expected": expected, "found": found, "count": count}
+            for fault, expected, found, count in verdict.fates.rows()
+        ],
     }
 
 
@@ -122,11 +134,13 @@ def _figure(number: int) -> str:
     return f"{number:,}".replace(",", " ") if number else "0"
 
 
-def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+def _aligned(rows: Sequence[Sequence[str]], text: int = 1) -> list[str]:
+    """Columns side by side, the first `text` of them to the left."""
     widths = [max(len(row[n]) for row in rows) for n in range(len(rows[0]))]
     return [
         "  ".join(
-            [row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))]
+            cell.ljust(width) if n < text else cell.rjust(width)
+            for n, (cell, width) in enumerate(zip(row, widths, strict=True))
         )
         for row in rows
     ]

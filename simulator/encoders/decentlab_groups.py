@@ -19,7 +19,10 @@ def _word(value: float, step: float, offset: int = 0) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Isf:
-    """Sap flow L/h, heat velocities cm/h, wood Cel, supply V, battery V; the fit's own numbers as raw words."""
+    """Sap flow L/h, heat velocities cm/h, wood Cel, supply V, battery V; the fit's own numbers as raw words.
+
+    `diagnostic` is 0 unless the device finds something wrong with its own measurement.
+    """
 
     device_id: int
     sap_flow: float
@@ -31,6 +34,7 @@ class Isf:
     battery_voltage: float
     fit: tuple[int, int, int, int, int, int] = (31250, 31250, 31250, 31250, 18000, 18000)
     upstream: tuple[int, int] = (17800, 17800)
+    diagnostic: tuple[int, int] = (0, 0)
 
     def encode(self) -> Payload:
         """The 39 bytes, with what they mean."""
@@ -45,7 +49,7 @@ class Isf:
             _word(self.wood_temperature, 0.01, 32768),
             _word(self.max_voltage, 0.001, 32768),
             _word(self.min_voltage, 0.001, 32768),
-            *(0, 0),
+            *self.diagnostic,
             *self.upstream,
             _word(self.battery_voltage, 0.001),
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 
 class Truth(NamedTuple):
@@ -26,6 +26,14 @@ class Payload(NamedTuple):
     f_port: int
     data: bytes
     truths: tuple[Truth, ...]
+
+
+class Report(Protocol):
+    """What a device is about to say; a dataclass, so that a faulty sensor can be put into it field by field."""
+
+    def encode(self) -> Payload:
+        """The vendor's bytes, with what they mean."""
+        ...
 
 
 def nearest(value: float, step: float, low: int, high: int) -> int:

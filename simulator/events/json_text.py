@@ -13,7 +13,7 @@ from binascii import b2a_base64
 from datetime import date, timedelta
 from functools import lru_cache
 
-from simulator.events.model import Gateway, Identity, Join, RxInfo, Status, Uplink, since_gps_epoch
+from simulator.events.model import Gateway, Identity, Join, Log, RxInfo, Status, Uplink, since_gps_epoch
 
 _NANO = 1_000_000_000
 
@@ -149,4 +149,13 @@ class JsonEncoding:
             f',"deviceInfo":{self._device(event.identity)},"margin":{event.margin}'
             f',"externalPowerSource":{"true" if external else "false"}'
             f',"batteryLevelUnavailable":{"true" if unknown else "false"},"batteryLevel":{float32(level)}}}'
+        ).encode()
+
+    def log(self, event: Log) -> bytes:
+        """The body of a `log` event."""
+        description = json.dumps(event.description, ensure_ascii=False)
+        context = json.dumps(dict(event.context), ensure_ascii=False, separators=(",", ":"))
+        return (
+            f'{{"time":"{timestamp(event.time)}","deviceInfo":{self._device(event.identity)},"level":"{event.level}"'
+            f',"code":"{event.code}","description":{description},"context":{context}}}'
         ).encode()

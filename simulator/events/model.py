@@ -89,6 +89,17 @@ class Status(NamedTuple):
     battery: int
 
 
+class Log(NamedTuple):
+    """A `log` event: `level` and `code` by their names in the protobuf, `context` as keys and values."""
+
+    identity: Identity
+    time: int
+    level: str
+    code: str
+    description: str
+    context: tuple[tuple[str, str], ...]
+
+
 class Encoding(Protocol):
     """A way to write events."""
 
@@ -102,6 +113,10 @@ class Encoding(Protocol):
 
     def status(self, event: Status) -> bytes:
         """The body of a `status` event."""
+        ...
+
+    def log(self, event: Log) -> bytes:
+        """The body of a `log` event."""
         ...
 
 

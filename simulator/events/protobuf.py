@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from chirpstack_api import common, gw, integration
 
-from simulator.events.model import Identity, Join, RxInfo, Status, Uplink, since_gps_epoch
+from simulator.events.model import Identity, Join, Log, RxInfo, Status, Uplink, since_gps_epoch
 
 _NANO = 1_000_000_000
 
@@ -81,6 +81,18 @@ class ProtobufEncoding:
             external_power_source=external,
             battery_level_unavailable=unknown,
             battery_level=0.0 if unknown or external else event.battery / 254 * 100,
+        )
+        message.time.seconds, message.time.nanos = divmod(event.time, _NANO)
+        return message.SerializeToString()
+
+    def log(self, event: Log) -> bytes:
+        """The body of a `log` event."""
+        message = integration.LogEvent(
+            device_info=self._device(event.identity),
+            level=event.level,
+            code=event.code,
+            description=event.description,
+            context=dict(event.context),
         )
         message.time.seconds, message.time.nanos = divmod(event.time, _NANO)
         return message.SerializeToString()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from simulator.encoders.elsys import Ers
 from simulator.encoders.milesight import Am300
 from simulator.encoders.milesight_probes import Em300Leak
-from simulator.encoders.truth import Payload
+from simulator.encoders.truth import Report
 from simulator.noise import unit
 from simulator.sampling.sensor import Fitted, Sensor
 from simulator.sampling.world import World
@@ -26,7 +26,7 @@ def room(spec: RoomSpec, fitted: Fitted, world: World) -> Sensor:
 def _am300(room: RoomAir, fitted: Fitted) -> Sensor:
     seed, particles = fitted.seed, fitted.point.device.particles
 
-    def sample(t: float, since: float) -> Payload:
+    def sample(t: float, since: float) -> Report:
         del since
         air = room.at(t)
         return Am300(
@@ -40,7 +40,7 @@ def _am300(room: RoomAir, fitted: Fitted) -> Sensor:
             pm2_5=air.pm2_5 if particles else None,
             pm10=air.pm10 if particles else None,
             battery=fitted.percent(t),
-        ).encode()
+        )
 
     return Sensor(sample)
 
@@ -48,7 +48,7 @@ def _am300(room: RoomAir, fitted: Fitted) -> Sensor:
 def _ers(room: RoomAir, fitted: Fitted) -> Sensor:
     seed = fitted.seed
 
-    def sample(t: float, since: float) -> Payload:
+    def sample(t: float, since: float) -> Report:
         air = room.at(t)
         moves = 0.0 if air.people <= 0 else since / 60.0 * min(1.0, 0.25 + 0.06 * air.people)
         return Ers(
@@ -58,7 +58,7 @@ def _ers(room: RoomAir, fitted: Fitted) -> Sensor:
             motion_count=int(moves * (0.4 + 1.2 * unit(seed, int(t)))),
             co2=air.co2,
             battery_voltage=3.05 + 0.6 * fitted.left(t) + 0.002 * (air.temperature - 20),
-        ).encode()
+        )
 
     return Sensor(sample)
 
@@ -67,9 +67,9 @@ def cellar(spec: CellarSpec, fitted: Fitted, world: World) -> Sensor:
     """A leak detector on the floor of a cellar."""
     place = Cellar(spec.depth, world.soil_water, world.weather, fitted.seed)
 
-    def sample(t: float, since: float) -> Payload:
+    def sample(t: float, since: float) -> Report:
         del since
         damp = place.at(t)
-        return Em300Leak(fitted.percent(t), damp.temperature, damp.humidity, damp.wet).encode()
+        return Em300Leak(fitted.percent(t), damp.temperature, damp.humidity, damp.wet)
 
     return Sensor(sample)

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from simulator.encoders.axioma import HOURLY_RECORDS, W1
 from simulator.encoders.fludia import Fm432
-from simulator.encoders.truth import Payload
+from simulator.encoders.truth import Report
 from simulator.encoders.watteco import Linky, PulseIndex
 from simulator.sampling.sensor import Fitted, Sensor
 from simulator.sampling.world import World
@@ -32,9 +32,9 @@ def meter(spec: MeterSpec, fitted: Fitted, world: World) -> Sensor:
 
 
 def _pulses(volume: WaterVolume, litres: float) -> Sensor:
-    def sample(t: float, since: float) -> Payload:
+    def sample(t: float, since: float) -> Report:
         del since
-        return PulseIndex(1, int(volume.litres(t) / litres)).encode()
+        return PulseIndex(1, int(volume.litres(t) / litres))
 
     return Sensor(sample)
 
@@ -42,7 +42,7 @@ def _pulses(volume: WaterVolume, litres: float) -> Sensor:
 def _w1(volume: WaterVolume, fitted: Fitted) -> Sensor:
     lag = 2 + fitted.seed % 4  # seconds from reading the register to being on air
 
-    def sample(t: float, since: float) -> Payload:
+    def sample(t: float, since: float) -> Report:
         del since
         now = int(t) - lag
         first = now - now % 3600 - 3600 * _LEAK_HOURS
@@ -50,7 +50,7 @@ def _w1(volume: WaterVolume, fitted: Fitted) -> Sensor:
         leaking = all(later - earlier >= _LEAK_LITRES for earlier, later in pairwise(hourly))
         logged = first + 3600 * (_LEAK_HOURS + 1 - HOURLY_RECORDS)
         litres = max(hourly[-1], int(volume.litres(now)))
-        return W1(now, fitted.left(t) < 0.1, leaking, litres, logged, hourly[-HOURLY_RECORDS:]).encode()
+        return W1(now, fitted.left(t) < 0.1, leaking, litres, logged, hourly[-HOURLY_RECORDS:])
 
     return Sensor(sample)
 
@@ -63,21 +63,21 @@ def supply(spec: SupplySpec, fitted: Fitted, world: World) -> Sensor:
 
 
 def _tico(electricity: Electricity) -> Sensor:
-    def sample(t: float, since: float) -> Payload:
+    def sample(t: float, since: float) -> Report:
         del since
         read = t - 2.0
         watt_hours = int(1000 * electricity.index(read))
         apparent = round(electricity.power(read) / _POWER_FACTOR)
-        return Linky(datetime.fromtimestamp(int(read), PARIS), watt_hours, apparent).encode()
+        return Linky(datetime.fromtimestamp(int(read), PARIS), watt_hours, apparent)
 
     return Sensor(sample)
 
 
 def _fm432(electricity: Electricity) -> Sensor:
-    def sample(t: float, since: float) -> Payload:
+    def sample(t: float, since: float) -> Report:
         del since
         minute = int(t) // 60 * 60
         moments = range(minute - _STEP * _STEPS, minute + 1, _STEP)
-        return Fm432(minute, _STEP // 60, tuple(int(1000 * electricity.index(at)) for at in moments)).encode()
+        return Fm432(minute, _STEP // 60, tuple(int(1000 * electricity.index(at)) for at in moments))
 
     return Sensor(sample)

@@ -7,7 +7,7 @@ from simulator.encoders.decentlab_groups import Atm41, Isf, Pm
 from simulator.encoders.dragino import Lse01
 from simulator.encoders.milesight_probes import Em500Smtc
 from simulator.encoders.parking import Nps405Change, Nps405Heartbeat, Tps110
-from simulator.encoders.truth import Payload
+from simulator.encoders.truth import Report
 from simulator.sampling.sensor import Fitted, Sensor
 from simulator.sampling.world import World
 from simulator.scenario.model import WEEKDAYS, BaySpec, GroundSpec, SkySpec, StreetSpec, TreeSpec
@@ -27,21 +27,21 @@ def tree(spec: TreeSpec, fitted: Fitted, world: World) -> Sensor:
     if fitted.point.device.model == "decentlab/dl-isf":
         sap = SapFlow(what, world.weather, world.soil_water, fitted.seed)
 
-        def sample_sap(t: float, since: float) -> Payload:
+        def sample_sap(t: float, since: float) -> Report:
             del since
             now, left = sap.at(t), fitted.left(t)
             supply = 10.9 + 1.3 * left
             return Isf(
                 *(device_id, now.flow, now.outer, now.inner, now.temperature),
                 *(supply, supply - 0.6, 2.55 + 0.62 * left),
-            ).encode()
+            )
 
         return Sensor(sample_sap)
     stem = StemRadius(what, world.weather, world.soil_water, fitted.site.longitude, fitted.seed)
 
-    def sample(t: float, since: float) -> Payload:
+    def sample(t: float, since: float) -> Report:
         del since
-        return Zn1(device_id, stem.at(t), 2.55 + 0.62 * fitted.left(t)).encode()
+        return Zn1(device_id, stem.at(t), 2.55 + 0.62 * fitted.left(t))
 
     return Sensor(sample)
 
@@ -51,7 +51,7 @@ def street(spec: StreetSpec, fitted: Fitted, world: World) -> Sensor:
     air, weather = StreetAir(spec.traffic, world.open_air, world.weather, fitted.seed), world.weather
     device_id = int(fitted.dev_eui[-4:], 16)
 
-    def sample(t: float, since: float) -> Payload:
+    def sample(t: float, since: float) -> Report:
         del since
         now, outside = air.at(t), weather.at(t)
         humidity = min(99.0, 100.0 * outside.vapour / saturation(outside.temperature))
@@ -59,7 +59,7 @@ def street(spec: StreetSpec, fitted: Fitted, world: World) -> Sensor:
         return Pm(
             *(device_id, 2.9 + 0.5 * fitted.left(t), 0.72 * fine, fine, fine + 0.45 * (coarse - fine), coarse),
             *(outside.temperature + 0.6, humidity, weather.pressure(t)),
-        ).encode()
+        )
 
     return Sensor(sample)
 
@@ -69,7 +69,7 @@ def sky(spec: SkySpec, fitted: Fitted, world: World) -> Sensor:
     weather, interval = world.weather, fitted.point.device.interval
     device_id = int(fitted.dev_eui[-4:], 16)
 
-    def sample(t: float, since: float) -> Payload:
+    def sample(t: float, since: float) -> Report:
         del since
         outside = weather.at(t)
         wind = spec.exposure * outside.wind
@@ -85,7 +85,7 @@ def sky(spec: SkySpec, fitted: Fitted, world: World) -> Sensor:
             pressure=weather.pressure(t),
             humidity=min(99.5, 100.0 * outside.vapour / saturation(outside.temperature)),
             battery_voltage=2.9 + 0.3 * fitted.left(t),
-        ).encode()
+        )
 
     return Sensor(sample)
 
@@ -96,13 +96,13 @@ def ground(spec: GroundSpec, fitted: Fitted, world: World) -> Sensor:
     probe = SoilProbe(what, world.soil_water, world.weather, fitted.seed)
     dragino = fitted.point.device.model == "dragino/lse01"
 
-    def sample(t: float, since: float) -> Payload:
+    def sample(t: float, since: float) -> Report:
         del since
         soil = probe.at(t)
         if dragino:
             air, volts = world.weather.at(t).temperature, 3.0 + 0.6 * fitted.left(t)
-            return Lse01(volts, air, soil.moisture, soil.temperature, soil.conductivity).encode()
-        return Em500Smtc(fitted.percent(t), soil.temperature, soil.moisture, soil.conductivity).encode()
+            return Lse01(volts, air, soil.moisture, soil.temperature, soil.conductivity)
+        return Em500Smtc(fitted.percent(t), soil.temperature, soil.moisture, soil.conductivity)
 
     return Sensor(sample)
 
@@ -112,7 +112,7 @@ def bay(spec: BaySpec, fitted: Fitted, world: World) -> Sensor:
     place = ParkingBay(Bay(spec.kind, WEEKDAYS.index(spec.market)), fitted.seed)
     nwave = fitted.point.device.model == "nwave/nps"
 
-    def sample(t: float, since: float) -> Payload:
+    def sample(t: float, since: float) -> Report:
         del since
         taken, changed = place.at(t)
         outside = world.weather.at(t)
@@ -120,8 +120,8 @@ def bay(spec: BaySpec, fitted: Fitted, world: World) -> Sensor:
         told = t - changed < _TOLD_WITHIN
         if nwave:
             if told:
-                return Nps405Change(taken, changed - place.at(changed - 1.0)[1]).encode()
-            return Nps405Heartbeat(taken, 2.95 + 0.5 * fitted.left(t), warmth).encode()
-        return Tps110(taken, None if told else warmth).encode()
+                return Nps405Change(taken, changed - place.at(changed - 1.0)[1])
+            return Nps405Heartbeat(taken, 2.95 + 0.5 * fitted.left(t), warmth)
+        return Tps110(taken, None if told else warmth)
 
     return Sensor(sample, place.next_change)

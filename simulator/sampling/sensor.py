@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from simulator.battery import battery
-from simulator.encoders.truth import Payload
+from simulator.encoders.truth import Report
 from simulator.scenario.model import PointSpec, SiteSpec
 
-Sample = Callable[[float, float], Payload]
-"""(seconds since 1970, seconds since the report before) -> payload."""
+Sample = Callable[[float, float], Report]
+"""(seconds since 1970, seconds since the report before) -> what it reports."""
 
 
 class Sensor(NamedTuple):
-    """How to ask a device for its payloads; `next_change` gives when it next has something to tell at once."""
+    """How to ask a device for its reports; `next_change` gives when it next has something to tell at once."""
 
     sample: Sample
     next_change: Callable[[float], float] | None = None

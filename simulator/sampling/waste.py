@@ -5,7 +5,7 @@ from __future__ import annotations
 from simulator.encoders.dingtek import Df702
 from simulator.encoders.milesight import Em400
 from simulator.encoders.milesight_passage import Vs13x, Ws301
-from simulator.encoders.truth import Payload
+from simulator.encoders.truth import Report
 from simulator.sampling.sensor import Fitted, Sensor
 from simulator.sampling.world import World
 from simulator.scenario.model import WEEKDAYS, ContainerSpec, EntranceSpec, GateSpec
@@ -32,10 +32,10 @@ def container(spec: ContainerSpec, fitted: Fitted, world: World) -> Sensor:
 
 
 def _em400(fill: BinFill, fitted: Fitted) -> Sensor:
-    def sample(t: float, since: float) -> Payload:
+    def sample(t: float, since: float) -> Report:
         del since
         content = fill.at(t)
-        return Em400(fitted.percent(t), content.temperature, content.distance, content.tilted).encode()
+        return Em400(fitted.percent(t), content.temperature, content.distance, content.tilted)
 
     return Sensor(sample)
 
@@ -43,7 +43,7 @@ def _em400(fill: BinFill, fitted: Fitted) -> Sensor:
 def _df702(fill: BinFill, fitted: Fitted) -> Sensor:
     interval, installed, lean = fitted.point.device.interval, fitted.installed, fitted.seed % 3
 
-    def sample(t: float, since: float) -> Payload:
+    def sample(t: float, since: float) -> Report:
         del since
         content = fill.at(t)
         return Df702(
@@ -55,7 +55,7 @@ def _df702(fill: BinFill, fitted: Fitted) -> Sensor:
             tilted=content.tilted,
             battery_low=fitted.left(t) < 0.1,
             frame_counter=int((t - installed) / interval),
-        ).encode()
+        )
 
     return Sensor(sample)
 
@@ -65,10 +65,10 @@ def entrance(spec: EntranceSpec, fitted: Fitted, world: World) -> Sensor:
     del world
     visitors, interval = Visitors(spec.people_per_day, fitted.installed, fitted.seed), fitted.point.device.interval
 
-    def sample(t: float, since: float) -> Payload:
+    def sample(t: float, since: float) -> Report:
         del since
         now, before = visitors.at(t), visitors.at(t - interval)
-        return Vs13x(now.came, now.left, now.came - before.came, now.left - before.left).encode()
+        return Vs13x(now.came, now.left, now.came - before.came, now.left - before.left)
 
     return Sensor(sample)
 
@@ -78,8 +78,8 @@ def gate(spec: GateSpec, fitted: Fitted, world: World) -> Sensor:
     del spec, world
     leaf = Gate(fitted.seed)
 
-    def sample(t: float, since: float) -> Payload:
+    def sample(t: float, since: float) -> Report:
         del since
-        return Ws301(fitted.percent(t), leaf.at(t)[0], False).encode()
+        return Ws301(fitted.percent(t), leaf.at(t)[0], False)
 
     return Sensor(sample, leaf.next_change)

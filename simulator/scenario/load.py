@@ -13,6 +13,7 @@ from simulator.catalogue import MODELS
 from simulator.errors import ScenarioError
 from simulator.scenario.counts import CountsSpec
 from simulator.scenario.fleet import expand
+from simulator.scenario.happenings import check_happenings
 from simulator.scenario.model import OrganisationSpec, PointSpec, Scenario
 from simulator.scenario.reader import Reader
 
@@ -91,6 +92,7 @@ def _check(scenario: Scenario, reader: Reader) -> None:
     ):
         if not 0 <= rate < 1:
             raise reader.error(f"faults.{name}", f"expected a share from 0 to below 1, found {rate}")
+    check_happenings(scenario, reader)
     organisations = [name for name, _ in organisation_paths(scenario.organisation)]
     _unique(reader, "organisation", organisations)
     _unique(reader, "gateways", [gateway.id for gateway in scenario.gateways])

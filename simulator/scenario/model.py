@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal, NewType, get_args
+from typing import Literal, get_args
 
 from simulator.scenario.counts import FleetSpec
-
-Seconds = NewType("Seconds", int)
-Eui = NewType("Eui", str)
+from simulator.scenario.faults import NO_FAULTS, FaultSpec
+from simulator.scenario.terms import Eui, Seconds
 
 Theme = Literal["air", "waste", "water", "parking", "energy", "trees", "recycling", "weather", "mobility", "network"]
 Privacy = Literal["none", "aggregate", "personal"]
@@ -236,15 +235,6 @@ class SiteSpec:
 
 
 @dataclass(frozen=True, slots=True)
-class FaultSpec:
-    """What goes wrong, as shares of the messages (0 to 1)."""
-
-    duplicate_rate: float = 0.0
-    disorder_rate: float = 0.0
-    loss_rate: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
 class Scenario:
     """A whole scenario file."""
 
@@ -256,5 +246,5 @@ class Scenario:
     gateways: tuple[GatewaySpec, ...] = ()
     sites: tuple[SiteSpec, ...] = ()
     fleet: FleetSpec | None = None
-    faults: FaultSpec = FaultSpec()
+    faults: FaultSpec = NO_FAULTS
     live_interval_divisor: float = 1.0

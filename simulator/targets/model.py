@@ -8,9 +8,10 @@ from typing import Protocol
 class Target(Protocol):
     """Takes messages and tells which were accepted."""
 
-    def publish(self, key: int, topic: str, body: bytes) -> bool:
+    def publish(self, key: int, topic: str, body: bytes, *, qos: int = 1) -> bool:
         """Hands a message over, waiting while too many are unacknowledged.
 
+        At `qos` 0 nobody tells whether it arrived.
         False when the run was asked to stop while there was no way to send it.
         """
         ...

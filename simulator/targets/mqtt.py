@@ -183,17 +183,18 @@ class MqttTarget:
             except OSError:
                 return  # nobody there yet: the next call tries again, after a longer pause
 
-    def publish(self, key: int, topic: str, body: bytes, *, retain: bool = False) -> bool:
+    def publish(self, key: int, topic: str, body: bytes, *, qos: int = 1, retain: bool = False) -> bool:
         """Sends, or waits for the window; False when asked to stop while there is no connection."""
         while not self._connected or len(self._outstanding) >= self._window:
             if self._stop.is_set() and not self._connected:
                 return False
             self._service(0.5)
-        info = self._client.publish(topic, body, qos=1, retain=retain)
+        info = self._client.publish(topic, body, qos, retain=retain)
         while info.rc == MQTTErrorCode.MQTT_ERR_QUEUE_SIZE:  # its packet identifier still waits for a PUBACK
             self._service(0.5)
-            info = self._client.publish(topic, body, qos=1, retain=retain)
-        self._outstanding[info.mid] = key
+            info = self._client.publish(topic, body, qos, retain=retain)
+        if qos:
+            self._outstanding[info.mid] = key
         if info.rc != MQTTErrorCode.MQTT_ERR_SUCCESS:
             self._connected = False  # paho keeps the message and sends it after the reconnection
         self._since_read += 1

@@ -105,11 +105,12 @@ def test_every_message_is_expected_to_be_stored_and_values_belong_to_uplinks(opt
         options.manifest, "SELECT count(*) FROM message WHERE event = 'up' AND id NOT IN (SELECT message FROM value)"
     ) == [(0,)]
     assert dict(rows(options.manifest, "SELECT key, value FROM manifest")) == {
-        "format": "1",
+        "format": "2",
         "scenario": "hamlet",
         "seed": "7",
         "encoding": "json",
         "created_at": NOW.isoformat(),
+        "simulated_from": str(int((NOW - DAY).timestamp()) * 1_000_000),
         "simulated_until": str(int(NOW.timestamp()) * 1_000_000),
     }
 

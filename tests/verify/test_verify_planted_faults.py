@@ -292,14 +292,14 @@ PLANTED = {
     ),
     "an impossible value not flagged": (
         "UPDATE quantity SET maximum = 21.2 WHERE code = 'air_temperature'",
-        {("readings", "changed"): 1},
+        {("readings", "misjudged"): 1},
     ),
     "a historical value not flagged": (
         "UPDATE reading SET flags = 0 WHERE uplink = 3",
-        {("readings", "changed"): 1},
+        {("readings", "misjudged"): 1},
     ),
-    "a conflict where all agree": ("UPDATE reading SET flags = 192 WHERE uplink = 3", {("readings", "changed"): 1}),
-    "a flag nobody knows": ("UPDATE reading SET flags = 384 WHERE uplink = 3", {("readings", "changed"): 1}),
+    "a conflict where all agree": ("UPDATE reading SET flags = 192 WHERE uplink = 3", {("readings", "misjudged"): 1}),
+    "a flag nobody knows": ("UPDATE reading SET flags = 384 WHERE uplink = 3", {("readings", "misjudged"): 1}),
 }
 
 

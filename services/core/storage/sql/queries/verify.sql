@@ -1,7 +1,7 @@
 -- What `terroir verify` reads: everything stored, in the order of a manifest, through cursors that hold little at a time.
 
 -- name: uplinks
--- Every stored frame with the number of its receptions, in order of deduplication id.
+-- Every stored frame with the number of its receptions and what became of it, in order of deduplication id.
 SELECT
     u.deduplication_id::text AS deduplication_id,
     u.id,
@@ -11,9 +11,15 @@ SELECT
     u.f_port,
     u.payload,
     u.gateway_count,
-    coalesce(r.receptions, 0) AS receptions
+    coalesce(r.receptions, 0) AS receptions,
+    u.measured_at,
+    coalesce(d.outcome, u.outcome)::text AS outcome,
+    EXISTS (SELECT FROM device WHERE dev_eui = u.dev_eui) AS declared
 FROM uplink u
 LEFT JOIN (SELECT uplink, count(*) AS receptions FROM reception GROUP BY uplink) r ON r.uplink = u.id
+-- What the last run that decoded it again concluded.
+LEFT JOIN (SELECT DISTINCT ON (uplink) uplink, outcome FROM uplink_decode ORDER BY uplink, run DESC) d
+    ON d.uplink = u.id
 ORDER BY u.deduplication_id;
 
 -- name: repeated_frames
@@ -54,7 +60,8 @@ SELECT
     r.value < q.minimum OR r.value > q.maximum AS implausible,
     r.uplink,
     u.deduplication_id::text AS deduplication_id,
-    i.dev_eui AS installed
+    i.dev_eui AS installed,
+    u.received_at
 FROM reading r
 JOIN series s ON s.id = r.series
 JOIN quantity q ON q.code = s.quantity
