@@ -52,6 +52,7 @@ class _Once:
 _Action = _Boot | _Once | _Report | _DailyStatus | _JoinRequest | Message
 
 
+_FLUSH = 60 * SECOND
 _UNDOUBTED = frozenset({"stuck", "drifting", "dying", "retransmitted", "codec_error", "duplicate"})
 
 
@@ -139,6 +140,8 @@ class Traffic:
         return None
 
     def _boot(self, station: Station, at: int, *, joins: bool) -> None:
+        if station.trouble is not None and station.trouble.speechless(at):
+            return
         if not joins:
             station.session.f_cnt = 0
             return
@@ -169,6 +172,11 @@ class Traffic:
             faults.append("chirpstack_restart")
             message.expect, message.outcome, message.reason, again = "unsent", None, None, False
             message.truths, message.marks = (), ()
+        held = None if self._plan is None else self._plan.held_until(heard)
+        if held is not None:
+            faults.append("backlog")
+            message.marks = ()
+            at = max(at, held + draws.below(_FLUSH))
         if again:
             faults.append("duplicate")
         if station.trouble is not None and message.event == "up" and message.expect != "repeat":

@@ -82,7 +82,8 @@ def simulate(
     """Send what the devices of SCENARIO would, to the broker of TERROIR_MQTT_URL.
 
     SCENARIO is village (60 devices), agglomeration (25 communes, 2,000 devices, all themes), departement (320 communes,
-    50,000 devices, 400 gateways) or a YAML file of your own.
+    50,000 devices, 400 gateways), outage (500 devices, a day of theirs held back), hostile (65 devices, every fault) or
+    a YAML file of your own.
 
     At speed real it sends the history up to now as fast as the broker takes it, then goes on in real time until it is
     stopped; with max only history. Everything is written to the manifest before it is sent, so that terroir verify can

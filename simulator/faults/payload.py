@@ -37,7 +37,7 @@ IN_ELEMENTS = frozenset(
 
 def strikes(fault: FaultName, model: str) -> bool:
     """Whether the fault makes a difference to the model."""
-    if fault == "foreign_payload":
+    if fault in {"foreign_payload", "impossible"}:  # an octet of temperature cannot say what is impossible
         return model not in ANY_BYTES
     return fault != "clipped" or model in IN_ELEMENTS
 

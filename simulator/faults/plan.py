@@ -13,6 +13,7 @@ from simulator.sensors import Device
 
 _SECOND = 1_000_000
 _ENDLESS = 1 << 62
+_OF_THE_NETWORK = frozenset({"dead_gateway", "chirpstack_restart", "backlog"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,25 +58,30 @@ class Plan:
             for gateway in spec.gateways
         )
         self._restarts = tuple(found for spec, found in self._specs if spec.fault == "chirpstack_restart")
+        self._backlogs = tuple(found for spec, found in self._specs if spec.fault == "backlog")
 
     def of(self, device: Device) -> tuple[Happening, ...]:
         """What befalls a device itself."""
         return tuple(
             happening
             for spec, happening in self._specs
-            if spec.fault not in {"dead_gateway", "chirpstack_restart"} and _befalls(spec, happening, device)
+            if spec.fault not in _OF_THE_NETWORK and _befalls(spec, happening, device)
         )
 
     def server_away(self, at: int) -> bool:
         """Whether the network server is down."""
         return any(happening.lasts(at) for happening in self._restarts)
 
+    def held_until(self, at: int) -> int | None:
+        """When what is heard at that moment reaches the broker; None: at once."""
+        return next((happening.end for happening in self._backlogs if happening.lasts(at)), None)
+
     def described(self, devices: Sequence[Device]) -> Iterator[tuple[str, str, int, int | None]]:
         """(fault, whom, start, end) for the manifest; end is None for what never ends."""
         for spec, happening in self._specs:
             if spec.gateways:
                 whom = " ".join(spec.gateways)
-            elif spec.fault == "chirpstack_restart":
+            elif spec.fault in _OF_THE_NETWORK:
                 whom = "network server"
             else:
                 whom = " ".join(device.dev_eui for device in devices if _befalls(spec, happening, device))

@@ -34,7 +34,7 @@ FAULTS: dict[FaultName, Fault] = {
     "dying": Fault(
         "sensor", "the battery falls to nothing while it lasts; then silence", "stored until then", wants=("lasts",)
     ),
-    "impossible": Fault("sensor", "temperature reads 120 Cel", "stored; `OUT_OF_RANGE`"),
+    "impossible": Fault("sensor", "temperature reads 120 Cel (not parking sensors)", "stored; `OUT_OF_RANGE`"),
     "self_diagnosed": Fault(
         "sensor", "a sap flow sensor doubts its own measurement", "stored; `DEVICE_ERROR` on what it measured"
     ),
@@ -73,6 +73,12 @@ FAULTS: dict[FaultName, Fault] = {
         "server",
         "the network server is away: what it heard is never published",
         "not there: lost before the broker",
+        wants=("lasts",),
+    ),
+    "backlog": Fault(
+        "server",
+        "the broker is out of reach: what is heard meanwhile comes when it is back, within a minute, in any order",
+        "stored; `LATE` if it was",
         wants=("lasts",),
     ),
     "v3_payload": Fault("wire", "an event in ChirpStack v3's form", _QUARANTINE.format("missing_field")),

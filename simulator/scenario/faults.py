@@ -28,6 +28,7 @@ FaultName = Literal[
     "codec_error",
     "qos0",
     "chirpstack_restart",
+    "backlog",
     "v3_payload",
     "broken_message",
     "wrong_topic",

@@ -28,10 +28,10 @@ PATIENCE = 180
 
 
 @contextmanager
-def ingesting(database: str, broker: Broker, log: Path) -> Iterator[None]:
-    """`terroir ingest`, connected, until the end."""
+def ingesting(database: str, broker: Broker, log: Path, **more: str) -> Iterator[None]:
+    """`terroir ingest`, connected, until the end; `more` are settings without their prefix."""
     port = free_port()
-    settings = {"DATABASE_URL": database, "MQTT_URL": broker.url, "INGEST_METRICS_PORT": str(port)}
+    settings = {"DATABASE_URL": database, "MQTT_URL": broker.url, "INGEST_METRICS_PORT": str(port), **more}
     environment = {name: value for name, value in os.environ.items() if not name.startswith("TERROIR_")}
     environment |= {f"TERROIR_{name}": value for name, value in settings.items()}
     with log.open("ab") as out:
@@ -89,7 +89,7 @@ def arrived(database: str, manifest: Path, log: Path) -> Verdict:
     deadline = time.monotonic() + PATIENCE
     while True:
         verdict = verify(database, manifest)
-        if not any(tally.faults["missing"] for tally in verdict.tallies) or time.monotonic() > deadline:
+        if verdict.lost == 0 or time.monotonic() > deadline:
             sys.stdout.write(log.read_text()[-4000:])
             return verdict
         time.sleep(0.3)

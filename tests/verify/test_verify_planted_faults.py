@@ -299,6 +299,38 @@ PLANTED = {
         {("readings", "misjudged"): 1},
     ),
     "a conflict where all agree": ("UPDATE reading SET flags = 192 WHERE uplink = 3", {("readings", "misjudged"): 1}),
+    "a late value not flagged": (
+        "UPDATE uplink SET received_at = received_at + interval '2 hours' WHERE id = 2",
+        {("readings", "misjudged"): 2},
+    ),
+    "a value called late that is not": (
+        "UPDATE reading SET flags = 8 WHERE uplink = 1 AND series = " + SERIES,
+        {("readings", "misjudged"): 1},
+    ),
+    "a clock doubted without reason": (
+        "UPDATE reading SET flags = 16 WHERE uplink = 1 AND series = " + SERIES,
+        {("readings", "misjudged"): 1},
+    ),
+    "a device error out of nothing": (
+        "UPDATE reading SET flags = 32 WHERE uplink = 1 AND series = " + SERIES,
+        {("readings", "misjudged"): 1},
+    ),
+    "a good frame refused": ("UPDATE uplink SET outcome = 'refused' WHERE id = 2", {("uplinks", "misjudged"): 1}),
+    "a frame of a stranger refused": (
+        "UPDATE uplink SET outcome = 'refused' WHERE id = 5",
+        {("uplinks", "misjudged"): 1},
+    ),
+    "a good frame refused when decoded again": (
+        """
+        WITH run AS (INSERT INTO decode_run (kind, started_at) VALUES ('adoption', now()) RETURNING id)
+        INSERT INTO uplink_decode SELECT id, 2, 'refused', NULL, NULL FROM run
+        """,
+        {("uplinks", "misjudged"): 1},
+    ),
+    "a frame dated otherwise": (
+        "UPDATE uplink SET measured_at = measured_at + interval '5 seconds' WHERE id = 5",
+        {("uplinks", "changed"): 1},
+    ),
     "a flag nobody knows": ("UPDATE reading SET flags = 384 WHERE uplink = 3", {("readings", "misjudged"): 1}),
 }
 
@@ -317,6 +349,61 @@ def test_a_planted_fault_is_found_and_nothing_else(
     for name, kind in expected:
         assert f"{name} {kind}:" in shown
         assert as_json(verdict)["tallies"][name]["faults"][kind] == expected[name, kind]
+
+
+EFFECTS = """
+CREATE TABLE effect (message INTEGER PRIMARY KEY, outcome TEXT, reason TEXT);
+CREATE TABLE mark (message INTEGER, quantity TEXT, channel TEXT, flags INTEGER);
+"""
+
+
+def test_the_flags_of_a_fault_are_demanded(world: World) -> None:
+    world.sent.executescript(EFFECTS)
+    world.sent.execute("INSERT INTO mark VALUES (1, 'air_temperature', '', 2), (1, 'relative_humidity', '', 16)")
+    world.sent.execute("UPDATE message SET fault = 'spiking clock_ahead' WHERE id = 1")
+    verdict = judge(world)
+    assert faults(verdict) == {("readings", "misjudged"): 2}
+    assert verdict.fates.flags["spiking", "SPIKE", False] == verdict.fates.flags["clock_ahead", "SPIKE", False] == 1
+    world.stored.execute("UPDATE reading SET flags = 2 WHERE uplink = 1 AND series = " + SERIES)
+    world.stored.execute("UPDATE reading SET flags = 16 WHERE uplink = 1 AND series <> " + SERIES)
+    verdict = judge(world)
+    assert verdict.sound
+    assert "spiking" in table(verdict)
+    assert {"fault": "spiking", "expected": "flag SPIKE", "found": "raised", "count": 1} in as_json(verdict)["fates"]
+
+
+def test_the_outcome_and_the_reason_of_a_fault_are_demanded(world: World) -> None:
+    world.sent.executescript(EFFECTS)
+    world.sent.execute("INSERT INTO effect VALUES (2, 'refused', NULL), (7, NULL, 'malformed')")
+    world.sent.execute("UPDATE message SET fault = 'truncated' WHERE id = 2")
+    world.sent.execute("DELETE FROM value WHERE message = 2")
+    world.stored.execute("DELETE FROM reading WHERE uplink = 2")
+    verdict = judge(world)
+    assert faults(verdict) == {("uplinks", "misjudged"): 1, ("quarantine", "misjudged"): 1, ("readings", "missing"): 1}
+    assert verdict.fates.messages["truncated", "refused", "decoded"] == 1
+    world.stored.execute("UPDATE uplink SET outcome = 'refused' WHERE id = 2")
+    world.stored.execute("UPDATE quarantine SET reason = 'malformed'")
+    world.sent.execute("DELETE FROM value WHERE message = 3 AND measured_at = ?", (microseconds(moment(2)),))
+    assert judge(world).sound
+
+
+def test_a_contradiction_must_be_flagged(world: World) -> None:
+    world.sent.execute("UPDATE value SET value = 30 WHERE message = 3 AND measured_at = ?", (microseconds(moment(2)),))
+    assert faults(judge(world)) == {("readings", "misjudged"): 1}
+    world.stored.execute("UPDATE reading SET flags = 64 WHERE uplink = 2 AND series = " + SERIES)
+    verdict = judge(world)
+    assert verdict.sound
+    assert verdict.fates.flags["(none)", "CONFLICT", True] == 1
+
+
+def test_what_was_never_published_must_not_be_there(world: World) -> None:
+    world.send(9, acknowledged=False, expect="unsent")
+    world.sent.execute("UPDATE message SET fault = 'chirpstack_restart', copies = 0 WHERE id = 9")
+    verdict = judge(world)
+    assert verdict.sound
+    assert verdict.fates.messages["chirpstack_restart", "unsent", "not there"] == 1
+    world.store_uplink(9)
+    assert faults(judge(world)) == {("uplinks", "extra"): 1}
 
 
 def test_a_bad_message_that_was_stored_is_named_once(world: World) -> None:
