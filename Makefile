@@ -18,7 +18,7 @@ $(VENV)/.installed: pyproject.toml requirements/dev.lock requirements/build.lock
 	@$(UV) pip install $(UV_QUIET) --python $(BIN)/python --no-deps --no-build-isolation -e .
 	@touch $@
 
-.PHONY: help install demo test lint format locks fuzz-ingest bench-decoders bench-redecode plots
+.PHONY: help install demo test lint format locks fuzz-ingest bench-decoders bench-redecode bench-simulator plots
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
@@ -44,6 +44,9 @@ fuzz-ingest: install ## bad messages by the hundred thousand through ingest, all
 bench-decoders: install ## microseconds per decode for every model and for vendors' codecs, as tables
 	@$(BIN)/python benchmarks/bench_decoders.py $(ARGS)
 	@echo; $(BIN)/python benchmarks/bench_codecs.py $(CODEC_ARGS)
+
+bench-simulator: install ## events a second generated and published, beside a bare publisher (ARGS="--scenario village --hours 48")
+	@$(BIN)/python benchmarks/bench_simulator.py $(ARGS)
 
 plots: install ## the pictures of docs/simulator.md, drawn anew
 	@$(BIN)/python docs/plot_simulator.py

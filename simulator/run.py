@@ -52,9 +52,9 @@ def run(options: Options) -> Summary:
 def _target(options: Options) -> Target:
     if options.file is not None:
         return FileTarget(options.file, options.stop)
-    from simulator.targets.mqtt import MqttTarget
+    from simulator.targets.publisher import PublisherTarget
 
-    return MqttTarget(options.mqtt_url or "", options.stop)
+    return PublisherTarget(options.mqtt_url or "", options.stop)
 
 
 def _encoding(name: str) -> Encoding:
