@@ -1,0 +1,170 @@
+"""Doing what the plan says, and undoing what lasts."""
+
+import os
+import signal
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
+
+import psycopg
+
+from services.demo.postmaster import leftovers
+from tests.chaos.broker_loss import BrokerLoss
+from tests.chaos.plan import Fault, Kind
+from tests.chaos.stack import Stack
+
+_READY_WITHIN = 10.0
+_HELD_WITHIN = 10.0
+# Values are taken from 10 minutes ahead of ingest's clock, and flagged as late from an hour behind it.
+_FORWARD, _BACK = 3000.0, -540.0
+
+_WAITING = (
+    "SELECT count(*) FROM pg_stat_activity WHERE application_name = %s"
+    " AND wait_event_type = 'Lock' AND datname = current_database()"
+)
+
+
+class Striker:
+    """``counts`` are faults that took place; ``missed`` those whose victim was not there."""
+
+    def __init__(self, stack: Stack, loss: BrokerLoss) -> None:
+        self.counts: Counter[Kind] = Counter()
+        self.missed: Counter[Kind] = Counter()
+        self._stack = stack
+        self._loss = loss
+        self._undo: list[tuple[threading.Timer, Callable[[], None]]] = []
+
+    def strike(self, fault: Fault) -> None:
+        done = self._do(fault)
+        (self.counts if done else self.missed)[fault.kind] += 1
+
+    def undo(self) -> None:
+        """Everything that lasts ends now."""
+        for timer, action in self._undo:
+            timer.cancel()
+            # Those that were due have been undone before: twice is no harm.
+            action()
+        self._undo.clear()
+        self._set_clock(0.0)
+
+    def _do(self, fault: Fault) -> bool:
+        stack, kind = self._stack, fault.kind
+        victim = self._victim(fault)
+        if fault.patient and victim is not None:
+            stack.keepers[victim].wait_until_ready(_READY_WITHIN)
+        match kind:
+            case Kind.INGEST_KILLED | Kind.WORKER_KILLED | Kind.API_KILLED | Kind.SIMULATOR_KILLED:
+                return stack.keepers[victim or ""].send(signal.SIGKILL)
+            case Kind.POSTMASTER_KILLED:
+                return stack.keepers["database"].send(signal.SIGKILL)
+            case Kind.BROKER_KILLED:
+                killed = stack.keepers["broker"].send(signal.SIGKILL)
+                if killed:
+                    self._loss.note_kill()
+                return killed
+            case Kind.BROKER_RESTARTED:
+                return stack.keepers["broker"].send(signal.SIGTERM)
+            case Kind.BACKEND_KILLED:
+                return self._kill_backend(fault.which)
+            case Kind.INGEST_KILLED_IN_BATCH:
+                return self._in_batch(victim or "", lambda: stack.keepers[victim or ""].send(signal.SIGKILL))
+            case Kind.BROKER_CUT_IN_BATCH:
+                return self._in_batch(victim or "", self._cut_broker)
+            case Kind.INGEST_PAUSED | Kind.WORKER_PAUSED | Kind.SIMULATOR_PAUSED | Kind.BROKER_PAUSED:
+                return self._pause([stack.keepers[victim or ""].what.pid], fault.seconds)
+            case Kind.DATABASE_PAUSED:
+                return self._pause(leftovers(stack.database.data), fault.seconds)
+            case Kind.DATABASE_FAST:
+                return stack.keepers["database"].send(signal.SIGINT)
+            case Kind.DATABASE_IMMEDIATE:
+                return stack.keepers["database"].send(signal.SIGQUIT)
+            case Kind.DATABASE_CUT:
+                stack.database_proxy.cut()
+            case Kind.BROKER_CUT:
+                stack.broker_proxy.cut()
+            case Kind.DATABASE_STALLED | Kind.BROKER_STALLED:
+                proxy = stack.database_proxy if kind is Kind.DATABASE_STALLED else stack.broker_proxy
+                proxy.stall()
+                self._later(fault.seconds, proxy.flow)
+            case Kind.CLOCK_FORWARD | Kind.CLOCK_BACK:
+                error = (_FORWARD if kind is Kind.CLOCK_FORWARD else _BACK) * fault.which
+                self._set_clock(error)
+                self._later(fault.seconds, lambda: self._set_clock(0.0))
+            case Kind.DISK_FULL:
+                disk = stack.setup.disk
+                if disk is None:
+                    return False
+                disk.fill()
+                self._later(fault.seconds, disk.clear)
+        return True
+
+    def _victim(self, fault: Fault) -> str | None:
+        ingests = self._stack.ingests
+        if fault.kind in {Kind.DATABASE_CUT, Kind.DATABASE_STALLED, Kind.BACKEND_KILLED, Kind.POSTMASTER_KILLED}:
+            return "database"
+        if "ingest" in fault.kind or "batch open" in fault.kind:
+            return ingests[int(fault.which * len(ingests))]
+        for word, name in (("worker", "worker"), ("API", "api"), ("simulator", "simulator"), ("broker", "broker")):
+            if word in fault.kind:
+                return name
+        return None
+
+    def _later(self, seconds: float, action: Callable[[], None]) -> None:
+        """In time, also while the next strike waits for its victim."""
+        timer = threading.Timer(seconds, action)
+        timer.daemon = True
+        timer.start()
+        self._undo = [entry for entry in self._undo if entry[0].is_alive()]
+        self._undo.append((timer, action))
+
+    def _set_clock(self, error: float) -> None:
+        file = self._stack.clock_error
+        new = file.with_suffix(".new")
+        new.write_text(f"{error:.1f}")
+        new.replace(file)
+
+    def _cut_broker(self) -> bool:
+        self._stack.broker_proxy.cut()
+        # The connection must have ended before the batch commits.
+        time.sleep(0.3)
+        return True
+
+    def _pause(self, pids: list[int | None] | list[int], seconds: float) -> bool:
+        stopped = [pid for pid in pids if pid is not None and _signalled(pid, signal.SIGSTOP)]
+        self._later(seconds, lambda: _resume(stopped))
+        return bool(stopped)
+
+    def _kill_backend(self, which: float) -> bool:
+        postmaster = self._stack.database.pid
+        backends = sorted(pid for pid in leftovers(self._stack.database.data) if pid != postmaster)
+        return bool(backends) and _signalled(backends[int(which * len(backends))], signal.SIGKILL)
+
+    def _in_batch(self, member: str, act: Callable[[], bool]) -> bool:
+        """Hold the store up until that member's transaction waits in the middle, act, let go."""
+        self.undo()
+        name = f"terroir-{member}"
+        deadline = time.monotonic() + _HELD_WITHIN
+        with suppress(psycopg.Error), psycopg.connect(self._stack.url, connect_timeout=5) as holding:
+            holding.execute("SET lock_timeout = '5s'")
+            holding.execute("LOCK TABLE reading IN ACCESS EXCLUSIVE MODE")
+            while time.monotonic() < deadline:
+                row = holding.execute(_WAITING, (name,)).fetchone()
+                if row is not None and row[0]:
+                    return act()
+                time.sleep(0.05)
+        return False
+
+
+def _signalled(pid: int, number: signal.Signals) -> bool:
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def _resume(pids: list[int]) -> None:
+    for pid in pids:
+        _signalled(pid, signal.SIGCONT)
