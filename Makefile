@@ -18,7 +18,7 @@ $(VENV)/.installed: pyproject.toml requirements/dev.lock requirements/build.lock
 	@$(UV) pip install $(UV_QUIET) --python $(BIN)/python --no-deps --no-build-isolation -e .
 	@touch $@
 
-.PHONY: help install demo test lint format locks fuzz-ingest bench-decoders bench-redecode bench-simulator plots
+.PHONY: help install demo test lint format locks fuzz-ingest chaos bench-decoders bench-redecode bench-simulator plots
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
@@ -40,6 +40,9 @@ test: install ## every test, on real servers
 
 fuzz-ingest: install ## bad messages by the hundred thousand through ingest, all accounted for: ARGS="--cases 1000000"
 	@$(BIN)/python -m tests.ingest.fuzzing $(ARGS)
+
+chaos: install ## kill everything again and again, then compare what was sent with what is stored: SECONDS=600 ARGS="--stack timescale"
+	@$(BIN)/python -m tests.chaos $(if $(SECONDS),--seconds $(SECONDS)) $(ARGS)
 
 bench-decoders: install ## microseconds per decode for every model and for vendors' codecs, as tables
 	@$(BIN)/python benchmarks/bench_decoders.py $(ARGS)

@@ -56,6 +56,12 @@ def run(settings: Settings, clock: Clock, stop: threading.Event, metrics: Metric
                 return
             session = Session(settings, filters, clock, metrics)
             source, wake = mqtt_source(session, settings), session.reconnected
+            if topics.is_shared:
+                _log.warning(
+                    "subscription_is_shared",
+                    what="a Mosquitto that restarts has forgotten it, and loses what it takes until a member is back",
+                    see="docs/reliability.md",
+                )
         worker = assembled(store, topics, settings, clock, stop, metrics, settings.source)
         healing = Healing(settings, topics, clock, metrics, wake) if settings.heal_url else None
         source.start()

@@ -94,11 +94,15 @@ class Keeper:
             os.kill(pid, number)
         return True
 
-    def close(self) -> None:
-        """Let it end in order, for good."""
+    def release(self) -> None:
+        """Keep it no longer."""
         self._closing.set()
         if self._thread.is_alive():
             self._thread.join()
+
+    def close(self) -> None:
+        """Let it end in order, for good."""
+        self.release()
         with suppress(ServerFailed):
             self.what.stop()
 

@@ -39,7 +39,7 @@ KILLS = frozenset(kind for kind in Kind if "killed" in kind)
 
 # Cheap kills are frequent: a process of ours takes a second of processor time to be there again.
 WEIGHTS = {
-    Kind.BACKEND_KILLED: 40,
+    Kind.BACKEND_KILLED: 60,
     Kind.INGEST_KILLED: 26,
     Kind.INGEST_KILLED_IN_BATCH: 6,
     Kind.POSTMASTER_KILLED: 9,
@@ -94,5 +94,5 @@ def faults(seed: int, pace: float, kinds: frozenset[Kind] = frozenset(Kind)) -> 
             dice.uniform(0.3, 1.7) * pace,
             dice.random(),
             dice.uniform(0.5, 4.0),
-            dice.random() < 0.6,
+            dice.random() < 0.3,
         )

@@ -1,6 +1,7 @@
 """Everything that runs in a trial: servers, relays before them, our processes, and what keeps them running."""
 
 import http.client
+import sqlite3
 import sys
 import threading
 from collections.abc import Callable, Sequence
@@ -40,11 +41,14 @@ _GRADES: dict[str, tuple[Callable[[], Path], dict[str, str]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """``members``: ingest processes on one shared subscription. ``faster``: how often devices report."""
+    """``members``: ingest processes, several on one shared subscription. ``faster``: how often devices report.
+
+    ``bugs``: planted in ingest (``ingest_process.py``). ``settings``: beside those a trial needs.
+    """
 
     folder: Path
     grade: str = "embedded"
-    members: int = 2
+    members: int = 1
     scenario: str = "village"
     faster: float = 600.0
     bugs: tuple[str, ...] = ()
@@ -76,6 +80,16 @@ class Stack:
         return self.database.url(DATABASE)
 
     def start(self) -> None:
+        self.start_servers()
+        self.start_ingest()
+        self._keep("worker", self.process("worker", command("worker")))
+        self._keep("api", self.process("api", command("api"), port=str(self.api_port)), self._api_answers)
+        self._wait()
+        # Last: the broker keeps messages only for subscribers it knows.
+        self._keep("simulator", self.process("simulator", self._simulate()))
+
+    def start_servers(self) -> None:
+        """A migrated database with the territory in it, and an empty broker."""
         self.logs.mkdir(parents=True)
         self.clock_error.write_text("0")
         self.database.start()
@@ -85,26 +99,43 @@ class Stack:
         self._prepare()
         self._keep("database", self.database)
         self._keep("broker", self.broker)
-        for number in range(self.setup.members):
-            self._keep(
-                f"ingest-{number}",
-                self._process(
-                    f"ingest-{number}",
-                    [sys.executable, str(_INGEST), str(self.clock_error), *self.setup.bugs],
-                    mqtt_client_id=f"terroir-ingest-{number}",
-                    ingest_metrics_port=str(self.metrics[number]),
-                    # Both clients serve, with the same promises.
-                    mqtt_client="fast" if number % 2 == 0 else "paho",
-                ),
-                lambda port=self.metrics[number]: sample(port, "terroir_ingest_connected") == 1,
+
+    def start_ingest(self) -> None:
+        """All members, subscribed when this returns."""
+        for number, port in enumerate(self.metrics):
+            name = f"ingest-{number}"
+            process = self.process(
+                name,
+                [sys.executable, str(_INGEST), str(self.clock_error), *self.setup.bugs],
+                mqtt_client_id=f"terroir-{name}",
+                ingest_metrics_port=str(port),
+                # Both clients serve, with the same promises.
+                mqtt_client="fast" if number % 2 == 0 else "paho",
             )
-        self._keep("worker", self._process("worker", command("worker")))
-        self._keep("api", self._process("api", command("api"), port=str(self.api_port)), self._api_answers)
+            self._keep(name, process, lambda port=port: sample(port, "terroir_ingest_connected") == 1)
+        self._wait()
+
+    def _wait(self) -> None:
         for name, keeper in self.keepers.items():
-            if not keeper.wait_until_ready(120):
-                raise RuntimeError(f"{name} is not ready after two minutes: see {self.logs}")
-        # Last: the broker keeps messages only for subscribers it knows.
-        self._keep("simulator", self._process("simulator", self._simulate()))
+            if not keeper.wait_until_ready(180):
+                raise RuntimeError(f"{name} is not ready after three minutes: see {self.logs}")
+
+    def acknowledged(self) -> int:
+        """How many messages the broker has taken, by the manifest."""
+        if not self.manifest.exists():
+            return 0
+        with closing(sqlite3.connect(f"file:{self.manifest}?mode=ro", uri=True, timeout=10)) as connection:
+            try:
+                return connection.execute("SELECT count(*) FROM message WHERE acknowledged > 0").fetchone()[0]
+            except sqlite3.OperationalError:
+                # The file is there and its tables are not yet.
+                return 0
+
+    def stored(self) -> int:
+        """How many frames the database has. Raises psycopg.OperationalError while it does not answer."""
+        with psycopg.connect(self.url, connect_timeout=2, options="-c statement_timeout=2000") as connection:
+            row = connection.execute("SELECT coalesce(sum(uplinks), 0)::bigint FROM device_state").fetchone()
+            return row[0] if row else 0
 
     def stop(self) -> None:
         for name in ("simulator", "api", "worker", *self.ingests, "broker", "database"):
@@ -124,7 +155,7 @@ class Stack:
         self.keepers[name] = Keeper(name, what, ready)
         self.keepers[name].start()
 
-    def _process(self, name: str, arguments: Sequence[str], **settings: str) -> Process:
+    def process(self, name: str, arguments: Sequence[str], **settings: str) -> Process:
         values = {
             "database_url": self.database.url(DATABASE, tcp=True).replace(
                 f":{self.database.port}/", f":{self.database_proxy.port}/"
@@ -147,7 +178,7 @@ class Stack:
             connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(DATABASE)))
         migrate(self.url)
         territory = self.setup.folder / "territory.csv"
-        exporter = self._process("territory", command("simulate", self.setup.scenario, "--territory", str(territory)))
+        exporter = self.process("territory", command("simulate", self.setup.scenario, "--territory", str(territory)))
         exporter.start()
         if exporter._child is None or not exporter._child.wait(timedelta(minutes=2)) or exporter.status != 0:
             raise RuntimeError(f"the territory could not be written: see {exporter.log}")

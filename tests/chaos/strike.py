@@ -15,8 +15,8 @@ from tests.chaos.broker_loss import BrokerLoss
 from tests.chaos.plan import Fault, Kind
 from tests.chaos.stack import Stack
 
-_READY_WITHIN = 10.0
-_HELD_WITHIN = 10.0
+_READY_WITHIN = 8.0
+_HELD_WITHIN = 5.0
 # Values are taken from 10 minutes ahead of ingest's clock, and flagged as late from an hour behind it.
 _FORWARD, _BACK = 3000.0, -540.0
 
