@@ -66,6 +66,7 @@ class ChangedBook(DecoderBook):
     """With Milesight's EM400 whose distances are 5 mm longer, as version 2."""
 
     def __init__(self) -> None:
+        super().__init__()
         self._changed = changed_decoder()
 
     def find(self, decoder: str | None) -> Entry | None:

@@ -1,26 +1,27 @@
 """`terroir codec`: decoders that vendors publish in JavaScript, and mappings of what the network server decodes."""
 
 import getpass
-from collections.abc import Generator
-from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
+from services.commands.codec_given import (
+    check_name,
+    codec_runner,
+    mapping_of,
+    payload_of,
+    refuse_ours,
+    run_codec,
+    text_of,
+    validated,
+)
 from services.commands.codec_shown import show_mapping, show_output, show_unmapped
 from services.commands.decoding import show_decoded
 from services.commands.failure import Failure, told
 from services.commands.store import opened, read_settings
 from services.commands.tables import show_table
 
-if TYPE_CHECKING:
-    from decoders.codec.codec import Codec
-    from decoders.codec.mapping import CodecMapping
-    from decoders.codec.program import Output, Runner
-
-LARGEST = 1 << 20
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 TIME = click.DateTime(["%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M%z"])
 
@@ -51,10 +52,10 @@ def try_codec(
     from decoders.codec.mapping_file import mapping_text
     from decoders.codec.proposal import propose, unmapped
 
-    given = _mapping(mapping_file) if mapping_file else None
-    source, frame = _text(file), _bytes(payload)
-    with _runner() as runner:
-        output = _run(
+    given = mapping_of(mapping_file) if mapping_file else None
+    source, frame = text_of(file), payload_of(payload)
+    with codec_runner() as runner:
+        output = run_codec(
             runner, make_codec(f"try/{file.stem.lower()}", source, given or CodecMapping(())), f_port, frame, at
         )
     show_output(output)
@@ -103,16 +104,16 @@ def add(
     from services.core.storage.codecs import add_codec
 
     for name in (decoder, *models):
-        _check_name(name)
-    _refuse_ours(decoder)
+        check_name(name)
+    refuse_ours(decoder)
     if from_object == (file is not None):
         raise Failure("name the codec's FILE.js, or give --object for what the network server decodes; one of the two")
     if payload is not None and f_port is None:
         raise Failure("--frame needs its --port")
-    mapping = _mapping(mapping_file) if mapping_file else None
-    source = _text(file) if file else None
+    mapping = mapping_of(mapping_file) if mapping_file else None
+    source = text_of(file) if file else None
     if source is not None:
-        mapping = _validated(decoder, source, mapping, f_port, payload)
+        mapping = validated(decoder, source, mapping, f_port, payload)
     if mapping is None or not mapping.rules:
         raise Failure(
             "a mapping is needed that names a quantity for at least one output: terroir codec try ... --write-mapping "
@@ -189,105 +190,6 @@ def retire(decoder: str) -> None:
         # A model that has a decoder of this release goes back to it.
         sync_vocabulary(connection)
     click.echo(f"{decoder} decodes nothing from now on; terroir codec add brings it back")
-
-
-def _validated(
-    decoder: str, source: str, mapping: "CodecMapping | None", f_port: int | None, payload: str | None
-) -> "CodecMapping | None":
-    """The mapping, proposed when there is none; refuses a codec that cannot be loaded or does not decode its frame."""
-    from decoders.codec.codec import make_codec
-    from decoders.codec.mapping import CodecMapping
-    from decoders.codec.program import Call
-    from decoders.codec.program import Failure as CodecFailure
-    from decoders.codec.proposal import propose
-    from decoders.codec.reasons import CodecReason
-
-    made = make_codec(decoder, source, mapping or CodecMapping(()))
-    with _runner() as runner:
-        if payload is not None and f_port is not None:
-            output = _run(runner, made, f_port, _bytes(payload), None)
-            return mapping or propose([output.data])
-        if made.program is None:
-            raise RuntimeError("a codec with a source has a program")
-        [ran] = runner.run([Call(made.program, f_port or 1, b"", 0.0)])
-    unusable = {CodecReason.SYNTAX_ERROR, CodecReason.NO_ENTRY_POINT, CodecReason.UNAVAILABLE}
-    if isinstance(ran, CodecFailure) and ran.reason in unusable:
-        raise Failure(f"{ran.reason}: {ran.detail}")
-    return mapping
-
-
-def _run(runner: "Runner", codec: "Codec", f_port: int, payload: bytes, at: datetime | None) -> "Output":
-    from decoders.codec.program import Call, Output
-    from decoders.codec.reasons import CodecReason
-    from services.core.clock import system_clock
-
-    if codec.program is None:
-        raise RuntimeError("a codec with a source has a program")
-    [ran] = runner.run([Call(codec.program, f_port, payload, (at or system_clock()).timestamp() * 1000)])
-    if isinstance(ran, Output):
-        return ran
-    if ran.reason is CodecReason.UNAVAILABLE:
-        raise Failure(ran.detail)
-    click.echo(f"the codec gives nothing: {ran.reason}: {ran.detail}", err=True)
-    raise SystemExit(1)
-
-
-@contextmanager
-def _runner() -> Generator["Runner"]:
-    from decoders.javascript.pool import CodecPool
-
-    pool = CodecPool()
-    try:
-        yield pool
-    finally:
-        pool.close()
-
-
-def _mapping(file: Path) -> "CodecMapping":
-    from decoders.codec.mapping_file import MappingError, parse_mapping
-
-    try:
-        return parse_mapping(_text(file))
-    except MappingError as error:
-        raise Failure(f"{file}: {error}") from error
-
-
-def _text(file: Path) -> str:
-    with told(OSError):
-        content = file.read_bytes()
-    if len(content) > LARGEST:
-        raise Failure(f"{file} has {len(content)} bytes, at most {LARGEST} are taken")
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise Failure(f"{file} is no text in UTF-8: {error}") from error
-    if "\0" in text:
-        raise Failure(f"{file} is no text: it holds a NUL")
-    return text
-
-
-def _bytes(payload: str) -> bytes:
-    try:
-        return bytes.fromhex(payload)
-    except ValueError as error:
-        raise Failure(f"the payload is not hexadecimal: {error}") from error
-
-
-def _check_name(name: str) -> None:
-    import re
-
-    if not re.fullmatch(r"[a-z0-9._-]+/[a-z0-9._-]+", name):
-        raise Failure(f"{name} is no vendor/model in small letters, digits and . _ -")
-
-
-def _refuse_ours(decoder: str) -> None:
-    from decoders import get
-
-    if get(decoder) is not None:
-        raise Failure(
-            f"{decoder} has a decoder of this release; to use a codec in its place give it another name: "
-            f"terroir codec add {decoder}-codec ... --model {decoder}"
-        )
 
 
 def _signed_in() -> str:

@@ -72,17 +72,16 @@ def new_decoder(vendor: str, model: str) -> None:
 def decode(model: str, payload: str, f_port: int, at: datetime | None) -> None:
     """Decode one payload of a MODEL and show what it says.
 
-    Exit status 1 when the decoder refuses the frame.
+    MODEL is a decoder of this release, or else a codec of the database (terroir codec list). Exit status 1 when the
+    decoder refuses the frame.
     """
     from decoders import DecodeError, Frame, get
     from services.core.clock import system_clock
 
     decoder = get(model)
     if decoder is None:
-        raise Failure(
-            f"there is no decoder {model}; terroir decoders list shows those there are, "
-            "terroir codec try runs a vendor's own"
-        )
+        _by_codec(model, payload, f_port, at)
+        return
     try:
         frame = Frame(f_port, bytes.fromhex(payload), at or system_clock())
     except ValueError as error:
@@ -94,6 +93,35 @@ def decode(model: str, payload: str, f_port: int, at: datetime | None) -> None:
         raise SystemExit(1) from error
     click.echo(f"{decoder.name} ({decoder.model} {decoder.version}), {len(frame.payload)} bytes on port {f_port}\n")
     show_decoded(decoded)
+
+
+def _by_codec(model: str, payload: str, f_port: int, at: datetime | None) -> None:
+    """The same by a codec of the database, which is asked only now: decoders of this release need none."""
+    from decoders.codec.mapping import apply
+    from services.commands.codec_given import codec_runner, payload_of, run_codec
+    from services.commands.store import opened, read_settings
+    from services.core.storage.codecs import CodecShelf
+
+    frame = payload_of(payload)
+    try:
+        with opened(read_settings()) as connection:
+            codec = CodecShelf().refresh(connection).get(model)
+    except Failure as failure:
+        raise Failure(
+            f"there is no decoder {model} in this release (terroir decoders list), and codecs could not be looked "
+            f"for: {failure.message}"
+        ) from failure
+    if codec is None:
+        raise Failure(
+            f"there is no decoder {model}; terroir decoders list and terroir codec list show those there are, terroir "
+            "codec try runs a vendor's file"
+        )
+    if codec.program is None:
+        raise Failure(f"{codec.label} maps what the network server decodes: from the payload alone it says nothing")
+    with codec_runner() as runner:
+        output = run_codec(runner, codec, f_port, frame, at)
+    click.echo(f"{codec.label}, {len(frame)} bytes on port {f_port}\n")
+    show_decoded(apply(codec.mapping, output.data, output.warnings).decoded)
 
 
 def show_decoded(decoded: "Decoded") -> None:

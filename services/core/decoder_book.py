@@ -7,14 +7,13 @@ from datetime import datetime
 from enum import StrEnum
 from typing import cast
 
-import structlog
-
 import decoders
 from decoders import Decoded, DecodeError, Decoder, Frame
 from decoders.codec.codec import Codec
 from decoders.codec.mapping import TooManyValues, apply
 from decoders.codec.program import Call, Failure, Json, Output, Ran, Runner
 from decoders.codec.reasons import POSTPONED, CodecReason
+from services.core.crash_log import CrashLog
 from services.core.domain import Flag
 
 CRASHED = "decoder_crashed"
@@ -96,9 +95,15 @@ class DecoderBook:
     Without a ``runner`` the frames of JavaScript codecs are postponed.
     """
 
-    def __init__(self, codecs: Mapping[str, Codec] | None = None, runner: Runner | None = None) -> None:
+    def __init__(
+        self,
+        codecs: Mapping[str, Codec] | None = None,
+        runner: Runner | None = None,
+        crashes: CrashLog | None = None,
+    ) -> None:
         self._codecs = codecs or {}
         self._runner = runner
+        self.crashes = crashes or CrashLog()
 
     def find(self, decoder: str | None) -> Entry | None:
         """The decoder of that id; None when there is none."""
@@ -122,12 +127,12 @@ class DecoderBook:
 
     def decode(self, asked: Sequence[Asked]) -> list[Answer]:
         """Ask for all frames together; the answers are in their order. Raises nothing."""
-        answers = [_native(one) for one in asked]
+        answers = [_native(one, self.crashes) for one in asked]
         places = [place for place, answer in enumerate(answers) if answer is None]
         if places:
             outputs = self._outputs([asked[place] for place in places])
             for place, output in zip(places, outputs, strict=True):
-                answers[place] = _read(asked[place], output)
+                answers[place] = _read(asked[place], output, self.crashes)
         return [answer for answer in answers if answer is not None]
 
     def _can_run(self, codec: Codec) -> bool:
@@ -146,7 +151,7 @@ class DecoderBook:
         return [_object(one.frame) if call is None else next(ran) for one, call in zip(asked, calls, strict=True)]
 
 
-def _native(asked: Asked) -> Answer | None:
+def _native(asked: Asked, crashes: CrashLog) -> Answer | None:
     """None when that is no decoder of ours."""
     decoder, frame = asked.entry.decoder, asked.frame
     if isinstance(decoder, Codec):
@@ -157,7 +162,7 @@ def _native(asked: Asked) -> Answer | None:
     except DecodeError as error:
         return Refused(error.reason.value)
     except Exception:  # noqa: BLE001  whatever a decoder does wrong must cost its own frames only
-        structlog.get_logger().exception("decoder_crashed", decoder=asked.entry.label, dev_eui=frame.dev_eui)
+        crashes.tell("decoder_crashed", asked.entry.label, frame.dev_eui)
         return Refused(CRASHED)
 
 
@@ -180,7 +185,7 @@ def _object(frame: TimedFrame) -> Ran:
     return Output(cast("Mapping[str, Json]", content))
 
 
-def _read(asked: Asked, output: Ran) -> Answer:
+def _read(asked: Asked, output: Ran, crashes: CrashLog) -> Answer:
     if isinstance(output, Failure):
         made = Postponed if output.reason in POSTPONED else Refused
         return made(output.reason.value)
@@ -191,6 +196,6 @@ def _read(asked: Asked, output: Ran) -> Answer:
     except TooManyValues:
         return Refused(CodecReason.TOO_LARGE.value)
     except Exception:  # noqa: BLE001  an output nobody thought of must cost its own frame only
-        structlog.get_logger().exception("mapping_crashed", decoder=asked.entry.label, dev_eui=asked.frame.dev_eui)
+        crashes.tell("mapping_crashed", asked.entry.label, asked.frame.dev_eui)
         return Refused(CRASHED)
     return Understood(mapped.decoded, {Dropped(reason.value): count for reason, count in mapped.dropped.items()})

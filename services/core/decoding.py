@@ -1,12 +1,10 @@
 """What a stored frame says, at the measuring points where its device was: the one road from bytes to values."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from math import isfinite
 from typing import NamedTuple
-
-import structlog
 
 from decoders import Value
 from decoders.quantities import QUANTITIES
@@ -75,13 +73,17 @@ class PlacedValue(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Decoding:
-    """What became of a frame. ``decoder`` is "id@version"; ``dropped`` counts values that became none, by reason."""
+    """What became of a frame. ``decoder`` is "id@version"; ``dropped`` counts values that became none, by reason.
+
+    ``warnings``: how much the decoder had to say beside the values, such as a block of the frame that it does not know.
+    """
 
     outcome: Outcome
     values: tuple[PlacedValue, ...] = ()
     decoder: str | None = None
     reason: str | None = None
     dropped: Mapping[Dropped, int] = field(default_factory=dict[Dropped, int])
+    warnings: int = 0
 
 
 def decode_uplinks(
@@ -137,7 +139,9 @@ def decode_frames(
             asked.append(Asked(entry, frame))
             placed.append((device, installation, asked[-1]))
     answers = iter(book.decode(asked))
-    return [place if isinstance(place, Decoding) else _concluded(next(answers), *place, rules) for place in placed]
+    return [
+        place if isinstance(place, Decoding) else _concluded(next(answers), *place, rules, book) for place in placed
+    ]
 
 
 def decode_frame(frame: TimedFrame, device: Device | None, book: DecoderBook, rules: TimeRules) -> Decoding:
@@ -145,7 +149,9 @@ def decode_frame(frame: TimedFrame, device: Device | None, book: DecoderBook, ru
     return decode_frames([(frame, device)], book, rules)[0]
 
 
-def _concluded(answer: Answer, device: Device, installation: Installation, asked: Asked, rules: TimeRules) -> Decoding:
+def _concluded(
+    answer: Answer, device: Device, installation: Installation, asked: Asked, rules: TimeRules, book: DecoderBook
+) -> Decoding:
     version = asked.entry.label
     match answer:
         case Refused(reason):
@@ -154,9 +160,10 @@ def _concluded(answer: Answer, device: Device, installation: Installation, asked
             return Decoding(Outcome.POSTPONED, decoder=version, reason=reason)
         case Understood(decoded, dropped):
             try:
-                return _placed(decoded.values, dropped, asked.frame, device, installation, version, rules)
+                found = _placed(decoded.values, dropped, asked.frame, device, installation, version, rules)
+                return replace(found, warnings=len(decoded.warnings)) if decoded.warnings else found
             except Exception:  # noqa: BLE001  values that keep no contract must cost their own frame only
-                structlog.get_logger().exception("decoder_crashed", decoder=version, dev_eui=asked.frame.dev_eui)
+                book.crashes.tell("decoder_crashed", version, asked.frame.dev_eui)
                 return Decoding(Outcome.REFUSED, decoder=version, reason=CRASHED)
 
 

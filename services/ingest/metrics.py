@@ -26,6 +26,11 @@ class Metrics:
         self.conflicts = self._counter("conflicts", "Readings whose series and time another frame had a value for.")
         self.dropped_values = self._counter("dropped_values", "Decoded values that became no reading.", "reason")
         self.decode_refusals = self._counter("decode_refusals", "Frames their decoder refused.", "decoder", "reason")
+        self.decode_warnings = self._counter(
+            "decode_warnings",
+            "Decoded frames their decoder warned of: a part it does not know.",
+            "decoder",
+        )
         self.batch_messages = self._histogram("batch_messages", "Messages in a transaction.", MESSAGES)
         self.store_seconds = self._histogram(
             "store_seconds", "Duration of a batch's transaction and look-ups.", SECONDS

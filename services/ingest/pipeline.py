@@ -11,6 +11,7 @@ import structlog
 
 from decoders.codec.program import Runner
 from services.core.clock import Clock
+from services.core.crash_log import CrashLog
 from services.core.decoder_book import DecoderBook
 from services.core.domain import DeviceEvent, Rejected, Uplink
 from services.core.settings import Settings
@@ -55,6 +56,7 @@ class Pipeline:
         self._clock = clock
         self._metrics = metrics
         self._runner = runner
+        self._crashes = CrashLog()
         self._account = RunAccount(metrics, parser.source)
 
     def acknowledged(self, messages: Sequence[Message]) -> None:
@@ -90,7 +92,7 @@ class Pipeline:
             devices = inventory.devices(connection, {uplink.dev_eui for _, uplink in uplinks})
             self.limit.judge(connection, inventory, [item.parsed for item in items])
             received = [(message, uplink, devices[uplink.dev_eui]) for message, uplink in uplinks]
-            book = DecoderBook(inventory.codecs(connection), self._runner)
+            book = DecoderBook(inventory.codecs(connection), self._runner, self._crashes)
             frames = frame_rows(received, self._parser, book, self._store.ids, self._rules)
             series = inventory.series(connection, (value.series for frame in frames for value in frame.decoding.values))
             heard = {copy.gateway: uplink.received_at for _, uplink in uplinks for copy in uplink.receptions}

@@ -30,6 +30,8 @@ def count_batch(
             metrics.network_lag.observe(max(0.0, (committed_at - uplink.measured_at).total_seconds()))
         if decoding.outcome is Outcome.REFUSED:
             metrics.decode_refusals.labels(decoding.decoder or "", decoding.reason or "").inc()
+        if decoding.warnings:
+            metrics.decode_warnings.labels(decoding.decoder or "").inc()
         for reason, count in decoding.dropped.items():
             metrics.dropped_values.labels(reason.value).inc(count)
     for outcome, count in outcomes.items():

@@ -2,7 +2,7 @@
 
 from datetime import date, timedelta
 
-from services.core.storage import changes, ledger_days, ledger_settle
+from services.core.storage import changes, ledger_again, ledger_days, ledger_settle
 from services.worker.job import Context, Job, Progress
 
 CONSUMER = "ledger"
@@ -23,7 +23,7 @@ def step(context: Context) -> Progress:
             changed.add((note.dev_eui, note.day))
             if note.unsettled:
                 due[note.dev_eui] = min(note.day, due.get(note.dev_eui, note.day))
-        changed |= ledger_settle.settle_again(connection, due)
+        changed |= ledger_again.settle_again(connection, due)
         ledger_days.write_days(connection, changed, now)
         # While there is more to read, sums of today would be out of date at once.
         behind = taken.more or bool(notes)

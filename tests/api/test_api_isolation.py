@@ -117,7 +117,8 @@ def test_no_route_is_left_out(api) -> None:
     driven = {
         "/v1/points", "/v1/points.geojson", "/v1/points/{point}", "/v1/points/{point}/series", "/v1/latest",
         "/v1/latest.geojson", "/v1/readings", "/v1/devices", "/v1/devices/{dev_eui}", "/v1/devices/{dev_eui}/uplinks",
-        # test_api_redecode.py drives these.
+        # test_api_ledger.py and test_api_redecode.py drive these.
+        "/v1/ledger",
         "/v1/redecode", "/v1/redecode/{run}", "/v1/redecode/{run}/undo",
     }  # fmt: skip
     assert paths - driven == {"/health/live", "/health/ready"}

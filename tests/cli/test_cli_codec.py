@@ -143,3 +143,19 @@ def test_what_is_not_there(terroir: Terroir) -> None:
     assert "there is no codec acme/none" in terroir("codec", "show", "acme/none", status=2).stderr
     assert len(terroir("codec", "list").output.splitlines()) == 1
     assert os.environ.get("TERROIR_DATABASE_URL") is None
+
+
+def test_decode_knows_the_codecs_of_the_database(terroir: Terroir, file: Path) -> None:
+    terroir("migrate")
+    terroir("codec", "add", "acme/thermo-1", file, "--port", 2, "--frame", "2b", "--author", "A. Martin")
+    shown = lines(terroir("decode", "acme/thermo-1", "--port", 2, "2a").output)
+    assert shown[0].startswith("acme/thermo-1@")
+    assert "air_temperature 21 Cel" in shown
+    assert "warning: low light" in shown
+    refused = terroir("decode", "acme/thermo-1", "--port", 3, "2a", status=1)
+    assert "codec_errors" in refused.output
+    assert "there is no decoder acme/none; " in terroir("decode", "acme/none", "--port", 3, "2a", status=2).output
+    unreached = Terroir(NOWHERE)("decode", "acme/thermo-1", "--port", 2, "2a", status=2).output
+    assert "in this release" in unreached
+    assert "cannot reach PostgreSQL" in unreached
+    assert "secret" not in unreached

@@ -92,6 +92,9 @@ def test_every_fault_keeps_the_frame_with_its_reason(acme):
         if sample.name.endswith("_total")
     }
     assert refusals == {(codec.label, "codec_threw"): 1}
+    # Both that were decoded came with a warning of the codec.
+    counter = acme.metrics[0].decode_warnings.labels(codec.label)
+    assert [sample.value for metric in counter.collect() for sample in metric.samples][:1] == [2]
 
 
 def test_frames_of_a_suspended_codec_wait_and_are_decoded_later(acme, shipped_pool):

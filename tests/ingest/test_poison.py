@@ -4,6 +4,7 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import structlog
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -75,6 +76,25 @@ def test_a_decoder_that_crashes_costs_its_own_frames(embedded_territory, am300_t
         if sample.name.endswith("_total")
     }
     assert counted == {("milesight/am300@1", "decoder_crashed"): 1}
+
+
+def test_a_decoder_that_crashes_on_everything_does_not_fill_the_log(embedded_territory, monkeypatch):
+    territory = embedded_territory
+    territory.device(DEVICE)
+    real = decoders.get("milesight/am300")
+    assert real is not None
+
+    def decode(frame: Frame) -> Decoded:
+        raise ZeroDivisionError("a bug")
+
+    crashing = decoders.Decoder(**{name: getattr(real, name) for name in real.__slots__} | {"decode": decode})
+    monkeypatch.setattr(decoders, "get", {"milesight/am300": crashing}.get)
+    with structlog.testing.capture_logs() as logs:
+        for number in range(3):
+            territory.ingest(*[territory.up(DEVICE, b"\xff", f_cnt=10 * number + n) for n in range(10)])
+    assert territory.value("SELECT count(*) FROM uplink WHERE decode_reason = 'decoder_crashed'") == 30
+    told = [entry for entry in logs if entry["event"] == "decoder_crashed"]
+    assert [entry["crashes_before"] for entry in told] == [0]
 
 
 @pytest.mark.parametrize(

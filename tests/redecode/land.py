@@ -68,6 +68,7 @@ def book_of(says: Version, version: str) -> DecoderBook:
 
 class Book(DecoderBook):
     def __init__(self, decoder: Decoder) -> None:
+        super().__init__()
         self._decoder = decoder
 
     def find(self, decoder: str | None) -> Entry | None:
