@@ -9,7 +9,7 @@ import structlog
 from services.core.decoder_book import DecoderBook
 from services.core.redecoding import running
 from services.core.redecoding.previewing import Report
-from services.core.redecoding.room import free_bytes
+from services.core.redecoding.room import NoRoom, free_bytes
 from services.core.redecoding.scope import Plan, RedecodeRefused
 from services.core.storage import redecode_runs as runs
 from services.core.storage.redecode_runs import Counts, Run, State
@@ -17,6 +17,9 @@ from services.worker.job import Context, Job, Progress
 
 SECONDS = 5.0
 """How long a step goes on; then others may have the lock, such as a command."""
+
+SHOWN_EVERY = 2.0
+"""Seconds between two notes of what a preview has found so far."""
 
 
 def step(context: Context) -> Progress:
@@ -33,8 +36,10 @@ def step(context: Context) -> Progress:
         undoing = run.state in (State.UNDO_WAITING, State.UNDOING)
         # What could not be undone stays as it is, and may be asked for again.
         state = State.DONE if undoing and run.restored == 0 else State.FAILED
+        # Whoever is at the server can look at the disk, and decide.
+        hint = f"; there: terroir redecode --resume {run.run} --enough-disk" if isinstance(refusal, NoRoom) else ""
         structlog.get_logger().warning("redecode_refused", run=run.run, reason=str(refusal))
-        runs.set_state(connection, run.run, state, finished_at=context.clock(), failure=str(refusal))
+        runs.set_state(connection, run.run, state, finished_at=context.clock(), failure=f"{refusal}{hint}")
         return Progress.MORE
 
 
@@ -63,14 +68,27 @@ def _go_on(shop: running.Workshop, run: Run) -> Progress:
 
 
 def _preview(shop: running.Workshop, run: Run) -> None:
-    """Whole, in one step: nothing of it is kept until it is done, and it holds no lock of the store."""
+    """Whole, in one step: it cannot be gone on with, and holds no lock of the store. What is found so far is shown."""
     planned = running.make_plan(shop, run.scope)
     runs.begin(shop.connection, run.run, planned, shop.clock())
-    report, _ = running.preview(shop, planned)
+    report, shown_at = Report(), time.monotonic()
+
+    def show(done: int, total: int) -> bool:
+        nonlocal shown_at
+        if done == total or time.monotonic() - shown_at >= SHOWN_EVERY:
+            _note(shop, run, report, planned)
+            shown_at = time.monotonic()
+        return True
+
+    running.preview(shop, planned, show, report)
+    _note(shop, run, report, planned)
+    runs.set_state(shop.connection, run.run, State.DONE, finished_at=shop.clock())
+
+
+def _note(shop: running.Workshop, run: Run, report: Report, planned: Plan) -> None:
     totals = report.totals
     counts = Counts(totals.added, totals.removed, totals.changed + totals.flags_only, totals.unchanged)
     runs.note_report(shop.connection, run.run, told(report, planned), report.frames, counts)
-    runs.set_state(shop.connection, run.run, State.DONE, finished_at=shop.clock())
 
 
 def told(report: Report, planned: Plan) -> dict[str, object]:

@@ -14,6 +14,13 @@ import pytest
 from click.testing import CliRunner, Result
 
 from services.cli import main
+from services.core.redecoding import room, running
+from services.core.redecoding.scope import Scope
+from services.core.storage import redecode_runs
+from services.core.storage.connect import connect
+from services.core.storage.redecode_runs import State, add_run
+from services.worker import redecoding
+from services.worker.job import Context, Progress
 from tests.redecode.land import START, Land
 
 MODEL = "milesight/em400"
@@ -105,6 +112,62 @@ def test_a_mistake_is_told_in_a_sentence(bins: Land, arguments: list[str], sente
     output = terroir(bins, *arguments, status=2).output
     assert sentence in output
     assert len(output.strip().splitlines()) == 1
+
+
+def test_too_little_room_is_refused_unless_somebody_says_so(bins: Land, monkeypatch: pytest.MonkeyPatch) -> None:
+    """40 frames at 1,000 bytes want 40,000."""
+    monkeypatch.setattr(room, "free_bytes", lambda _: 39_999)
+    refused = terroir(bins, "--model", MODEL, "--apply", status=2).output
+    assert "the database's disk has 0.0 GB free and the run may need 0.0 GB: make room" in refused
+    assert bins.readings() == {}
+    assert "40 added" in terroir(bins, "--resume", "1", "--enough-disk").output
+    terroir(bins, "--undo", "1")
+    monkeypatch.setattr(room, "free_bytes", lambda _: 40_000)
+    assert "40 added" in terroir(bins, "--model", MODEL, "--apply").output
+
+
+def test_a_run_of_the_api_that_nobody_looked_at_the_disk_for(bins: Land, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The worker may not see the disk; it says which command goes on, and that one does."""
+    monkeypatch.setattr(room, "UNASKED", 39_999)
+    bins.now += timedelta(hours=1)
+    with connect(bins.url, role="terroir_service", autocommit=True) as connection:
+        scope = Scope(MODEL, bins.now)
+        add_run(connection, scope, action="apply", origin="api", state=State.WAITING, by="key", at=bins.now)
+        context = Context(connection, lambda: bins.now, bins.settings)
+        assert redecoding.step(context) is Progress.MORE
+        assert redecoding.step(context) is Progress.IDLE
+    state, failure = bins.rows("SELECT state, failure FROM redecode")[0]
+    assert state == "failed"
+    assert "cannot be looked at from here" in failure
+    assert "terroir redecode --resume 1 --enough-disk" in failure
+    monkeypatch.setattr(room, "free_bytes", lambda _: None)
+    assert "cannot be looked at" in terroir(bins, "--resume", "1", status=2).output
+    assert "40 added" in terroir(bins, "--resume", "1", "--enough-disk").output
+    assert bins.rows("SELECT state, failure FROM redecode") == [("done", None)]
+
+
+def test_a_preview_of_the_api_shows_how_far_it_is(bins: Land, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(redecoding, "SHOWN_EVERY", 0.0)
+    monkeypatch.setattr(running.Workshop.__init__, "__defaults__", (*running.Workshop.__init__.__defaults__[:-2], 5, 5))
+    seen = []
+    noted = redecode_runs.note_report
+
+    def note(connection, run, report, frames_done, counts):
+        noted(connection, run, report, frames_done, counts)
+        seen.append(bins.rows("SELECT state, frames_done, frames, added, report IS NOT NULL FROM redecode")[0])
+
+    monkeypatch.setattr(redecode_runs, "note_report", note)
+    bins.now += timedelta(hours=1)
+    with connect(bins.url, role="terroir_service", autocommit=True) as connection:
+        scope = Scope(MODEL, bins.now)
+        add_run(connection, scope, action="preview", origin="api", state=State.WAITING, by="key", at=bins.now)
+        assert redecoding.step(Context(connection, lambda: bins.now, bins.settings)) is Progress.MORE
+    done = [frames_done for _, frames_done, *_ in seen]
+    assert done == sorted(done)
+    assert any(0 < frames_done < 40 for frames_done in done)
+    assert seen[-1] == ("working", 40, 40, 40, True)
+    assert bins.value("SELECT state FROM redecode") == "done"
+    assert bins.readings() == {}
 
 
 def test_killed_anywhere_it_goes_on(land: Land) -> None:

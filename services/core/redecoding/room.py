@@ -20,6 +20,11 @@ OPENED_A_FRAME = 500
 UNASKED = 1 << 30
 """So many bytes are taken to be there where nobody can look."""
 
+
+class NoRoom(RedecodeRefused):
+    """The disk has too little room, or nobody knows; who has looked may go on all the same."""
+
+
 Free = Callable[[Connection[TupleRow]], int | None]
 
 
@@ -39,17 +44,19 @@ def free_bytes(connection: Connection[TupleRow]) -> int | None:
 
 
 def check_room(connection: Connection[TupleRow], frames: int, free: int | None, *, trusted: bool) -> None:
-    """Raise RedecodeRefused when ``free`` bytes do not do; ``trusted``: somebody has looked where we cannot."""
+    """Raise NoRoom when ``free`` bytes do not do, unless it is ``trusted``: somebody has looked himself."""
+    if trusted:
+        return
     row = connection.execute(load("redecode")["has_compressed"]).fetchone()
     compressed = row is not None and row[0]
     needed = frames * (BYTES_A_FRAME + (OPENED_A_FRAME if compressed else 0))
     if free is not None and needed > free:
-        raise RedecodeRefused(
+        raise NoRoom(
             f"the database's disk has {gigabytes(free)} free and the run may need {gigabytes(needed)}: make room, or "
-            "decode less at once with --from, --to or --device"
+            "decode less at once with --from, --to or --device; --enough-disk begins all the same"
         )
-    if free is None and needed > UNASKED and not trusted:
-        raise RedecodeRefused(
+    if free is None and needed > UNASKED:
+        raise NoRoom(
             f"the run may need {gigabytes(needed)} on the database's disk, which cannot be looked at from here: look "
             "yourself and say so with --enough-disk, or decode less at once with --from, --to or --device"
         )

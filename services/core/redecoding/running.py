@@ -80,11 +80,16 @@ def make_plan(shop: Workshop, scope: Scope) -> Plan:
     return plan(shop.connection, scope, shop.settings.late_limit)
 
 
-def preview(shop: Workshop, planned: Plan, progress: Progress = go_on) -> tuple[Report, bool]:
-    """What the run would do, and whether all of it was looked at; writes nothing and locks nothing."""
+def preview(
+    shop: Workshop, planned: Plan, progress: Progress = go_on, report: Report | None = None
+) -> tuple[Report, bool]:
+    """What the run would do, and whether all of it was looked at; writes nothing and locks nothing.
+
+    A ``report`` that is given is filled, so that ``progress`` may look at it.
+    """
     places = Places(shop.connection, writing=False)
     settler = Settler(places)
-    report = Report()
+    report = report or Report()
     for part in Reader(shop.connection, planned, places, shop.book, shop.rules).parts(frames=shop.frames):
         decided = settler.settle(shop.connection, part, settler.series_of(part))
         settler.done(decided)
