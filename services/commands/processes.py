@@ -52,8 +52,8 @@ def service() -> Generator["Settings"]:
 @click.option("--force", is_flag=True, help="With --drain: although its process lived a moment ago.")
 @click.option(
     "--source",
-    type=click.Choice(["mqtt", "http"]),
-    help="A broker (mqtt, unless set), or webhooks of ChirpStack and The Things Stack (http): TERROIR_SOURCE.",
+    type=click.Choice(["mqtt", "http", "amqp"]),
+    help="An MQTT broker (unless set), webhooks of ChirpStack and The Things Stack (http), RabbitMQ: TERROIR_SOURCE.",
 )
 @click.option(
     "--heal",
@@ -82,8 +82,8 @@ def ingest(
     )
     if drain is not None and workers is not None:
         raise Failure("--drain is for one session that nobody serves: without --workers")
-    if (drain is not None or workers is not None) and read_settings().source == "http":
-        raise Failure("--drain and --workers are for sessions at a broker: not with TERROIR_SOURCE=http")
+    if (drain is not None or workers is not None) and read_settings().source != "mqtt":
+        raise Failure("--drain and --workers are for sessions at a broker: only with TERROIR_SOURCE=mqtt")
     if force and drain is None:
         raise Failure("--force is for --drain")
     if drain is not None:

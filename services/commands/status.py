@@ -53,6 +53,7 @@ def shown_settings(settings: "Settings") -> dict[str, str]:
     values = {name: getattr(settings, name) for name in type(settings).model_fields}
     values["database_url"] = without_password(database_url(settings))
     values["mqtt_url"] = without_password(settings.mqtt_url)
+    values["amqp_url"] = without_password(settings.amqp_url)
     if settings.heal_url is not None:
         values["heal_url"] = without_password(settings.heal_url)
     return {PREFIX + name.upper(): "" if value is None else str(value) for name, value in values.items()}

@@ -36,6 +36,13 @@ def _mqtt_url(url: str) -> str:
     return url
 
 
+def _amqp_url(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in {"amqp", "amqps"} or not parts.hostname:
+        raise ValueError("must look like amqp://[user:password@]host[:5672][/virtual-host] or amqps://host[:5671]")
+    return url
+
+
 def _redis_url(url: str) -> str:
     parts = urlsplit(url)
     if parts.scheme not in {"redis", "rediss"} or not parts.hostname or not (parts.path.strip("/") or "0").isdigit():
@@ -78,8 +85,8 @@ class Settings(BaseSettings):
     database_url: Annotated[SecretStr, AfterValidator(_postgres_url)] = Field(
         default=SecretStr("postgresql:///terroir"), description="The PostgreSQL database."
     )
-    source: Literal["mqtt", "http"] = Field(
-        default="mqtt", description="Where ingest takes events from: a broker, or webhooks that post them."
+    source: Literal["mqtt", "http", "amqp"] = Field(
+        default="mqtt", description="Where ingest takes events from: an MQTT broker, webhooks that post them, RabbitMQ."
     )
     mqtt_url: Annotated[str, AfterValidator(_mqtt_url)] = Field(
         default="mqtt://127.0.0.1:1883", description="The broker ChirpStack publishes to."
@@ -114,6 +121,13 @@ class Settings(BaseSettings):
     http_port: int = Field(default=8010, ge=0, le=65535, description="Port of the webhook source.")
     http_token: SecretStr | None = Field(
         default=None, description="What senders must know: `Authorization: Bearer TOKEN`; at least 16 characters."
+    )
+    amqp_url: Annotated[str, AfterValidator(_amqp_url)] = Field(
+        default="amqp://127.0.0.1:5672", description="The RabbitMQ that ChirpStack publishes to."
+    )
+    amqp_password: SecretStr | None = Field(default=None, description="Password for the user named in amqp_url.")
+    amqp_queue: str = Field(
+        default="terroir", min_length=1, max_length=200, description="Our queue there; several processes share it."
     )
     heal_url: Annotated[str, AfterValidator(_redis_url)] | None = Field(
         default=None,

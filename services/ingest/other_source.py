@@ -15,3 +15,7 @@ def other_source(settings: Settings, clock: Clock, metrics: Metrics) -> Source |
             from services.ingest.http.source import HttpSource
 
             return HttpSource(settings, clock, metrics)
+        case "amqp":
+            from services.ingest.amqp.source import AmqpSource
+
+            return AmqpSource(settings, clock, metrics)
