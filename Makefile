@@ -18,7 +18,7 @@ $(VENV)/.installed: pyproject.toml requirements/dev.lock requirements/build.lock
 	@$(UV) pip install $(UV_QUIET) --python $(BIN)/python --no-deps --no-build-isolation -e .
 	@touch $@
 
-.PHONY: help install demo test lint format locks fuzz-ingest chaos bench-decoders bench-redecode bench-simulator plots
+.PHONY: help install demo test lint format locks fuzz-ingest chaos bench-decoders bench-ingest bench-redecode bench-simulator plots
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
@@ -50,6 +50,9 @@ bench-decoders: install ## microseconds per decode for every model and for vendo
 
 bench-simulator: install ## events a second generated and published, beside a bare publisher (ARGS="--scenario village --hours 48")
 	@$(BIN)/python benchmarks/bench_simulator.py $(ARGS)
+
+bench-ingest: install ## uplinks stored a second and what each costs, beside two limits, as tables (ARGS="--uplinks 1000000")
+	@$(BIN)/python benchmarks/bench_ingest.py $(ARGS)
 
 plots: install ## the pictures of docs/simulator.md, drawn anew
 	@$(BIN)/python docs/plot_simulator.py

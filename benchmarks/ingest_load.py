@@ -15,6 +15,7 @@ import socket
 import struct
 import sys
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -150,6 +151,15 @@ class Load:
                 taken = heard // 4  # a PUBACK has four bytes
             self.seconds = time.monotonic() - start
             self.taken += taken
+
+    def messages(self, count: int) -> Iterator[tuple[str, bytes]]:
+        """Topic and body of the next ones, for what needs no broker."""
+        if not self._packets:
+            self.record()
+        for _ in range(count):
+            packet = self._next(1)
+            length = packet[3] << 8 | packet[4]
+            yield packet[5 : 5 + length].decode(), packet[7 + length :]
 
     def _next(self, count: int) -> bytes:
         now = datetime.now(UTC)
