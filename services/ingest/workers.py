@@ -33,9 +33,7 @@ def run_workers(settings: Settings, count: int, stop: threading.Event) -> None:
     TopicFilter(topic)
     names = client_ids(settings.mqtt_client_id, count)
     workers = [WorkerProcess(name, {"TERROIR_MQTT_TOPIC": topic}) for name in names]
-    registry = CollectorRegistry()
-    registry.register(_Together(workers))
-    with served(settings, registry) as serving:
+    with served(settings, together(workers)) as serving:
         try:
             for worker in workers:
                 worker.start()
@@ -52,6 +50,13 @@ def run_workers(settings: Settings, count: int, stop: threading.Event) -> None:
             for worker in workers:
                 worker.end(until)
     _log.info("workers_stopped")
+
+
+def together(workers: Sequence[WorkerProcess]) -> CollectorRegistry:
+    """What /metrics of the workers' parent shows: their metrics added up, and which of them live."""
+    registry = CollectorRegistry()
+    registry.register(_Together(workers))
+    return registry
 
 
 class _Together(Collector):
