@@ -24,6 +24,7 @@ from simulator.faults.payload import spoiled, strikes
 from simulator.faults.plan import Plan
 from simulator.faults.registry import FAULTS, table
 from simulator.faults.sensor import sampled
+from simulator.faults.trouble import Trouble
 from simulator.run import Options, run
 from simulator.scenario.faults import FAULT_NAMES, FaultSpec, HappeningSpec
 from simulator.scenario.load import FOLDER, load, parse
@@ -212,6 +213,26 @@ def test_sensors_err_as_they_are_told(fleet: dict[str, Device]) -> None:
     volts = [said(fleet["decentlab/dl-zn1"], start + n * 6 * HOUR, dying)["battery_voltage"] for n in range(13)]
     assert volts == sorted(volts, reverse=True)
     assert volts[-1] == pytest.approx(2.0)
+
+
+def test_no_spike_is_demanded_while_a_later_report_may_overtake(fleet: dict[str, Device]) -> None:
+    """Messages at QoS 0 pass those that wait in the broker's queue: what comes after them is not newer any more."""
+    room = fleet["milesight/am300"]
+    before = AT - 900_000_000
+    jump = HappeningSpec("spiking", after=(AT - HOUR) // 1_000_000 - int(START.timestamp()))  # type: ignore[arg-type]
+
+    def demanded(*others: HappeningSpec) -> set[str]:
+        specs = (jump, *others)
+        plan = Plan(replace(load("hostile"), faults=FaultSpec(happen=specs)), 5, int(START.timestamp()) * 1_000_000)
+        trouble = Trouble(plan, room)
+        trouble.passed(before, room.sample(before / 1e6, 900).truths, good=True)
+        spiked = plan.of(room)[:1]
+        return {mark.quantity for mark in trouble.marks(sampled(room, AT, 900_000_000, spiked).truths, AT, spiked)}
+
+    assert demanded() == {"air_temperature"}
+    assert demanded(HappeningSpec("qos0", rate=0.01)) == set()
+    over = HappeningSpec("qos0", rate=0.01, lasts=24 * 3600)  # type: ignore[arg-type]
+    assert demanded(over) == {"air_temperature"}
 
 
 def test_a_sensor_that_doubts_itself_is_believed(fleet: dict[str, Device]) -> None:
