@@ -82,8 +82,8 @@ class Trouble:
     def marks(self, truths: tuple[Truth, ...], at: int, struck: tuple[Happening, ...]) -> tuple[Mark, ...]:
         """Flags that must be raised on a report that arrives in its turn.
 
-        A later report published at QoS 0 may overtake those that wait in the broker's queue, by hours in a history; what is
-        told from the values before is demanded of no device that has such reports to come.
+        A later report published at QoS 0 may overtake those that wait in the broker's queue, by hours in a history;
+        what is told from the values before is demanded of no device that has such reports to come.
         """
         if any(happening.fault == "qos0" and at < happening.end for happening in self._happenings):
             struck = tuple(happening for happening in struck if happening.fault == "self_diagnosed")
