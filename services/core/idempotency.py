@@ -5,7 +5,7 @@ The first 16 bytes of SHA-256; keys live in table ``seen``.
 
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from uuid import UUID
 
@@ -14,6 +14,8 @@ _MESSAGE = b"message"
 _TOLD = b"told"
 _REJECTED = b"rejected"
 _FRAME = b"frame"
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
 
 
 def event_key(event: str, dev_eui: str, deduplication_id: UUID) -> UUID:
@@ -24,7 +26,8 @@ def event_key(event: str, dev_eui: str, deduplication_id: UUID) -> UUID:
 def told_key(event: str, dev_eui: str, time: datetime, related_id: str, detail: Mapping[str, object]) -> UUID:
     """Key of a ChirpStack event without a deduplication id (log, txack): what it says, however it is delivered."""
     said = json.dumps(detail, sort_keys=True).encode()
-    at = time.astimezone(UTC).isoformat().encode()
+    # Not as UTC: the first and last hours of the calendar have no time there when they are of another zone.
+    at = str((time - _EPOCH) // _MICROSECOND).encode()
     return _digest(_TOLD, event.encode(), dev_eui.encode(), at, related_id.encode(errors="replace"), said)
 
 

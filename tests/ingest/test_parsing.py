@@ -262,6 +262,19 @@ def test_keys_tell_events_apart_and_not_encodings(cases, parser):
     assert len(set.union(*others)) == len(others)
 
 
+@pytest.mark.parametrize("edge", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59.999999-12:00"])
+def test_a_time_that_utc_does_not_have_is_a_time_like_another(edge, cases, parser):
+    case = cases["codec_error_log"]
+    event = json.loads(case.body("05_codec_error_log.log.json"))
+    keys = set()
+    for time in (edge, edge[:11] + "12" + edge[13:]):
+        parsed = parser.parse(message(json.dumps(event | {"time": time}).encode(), case.topic))
+        assert isinstance(parsed, DeviceEvent)
+        assert parsed.measured_at == NOW
+        keys.add(parsed.key)
+    assert len(keys) == 2
+
+
 def test_an_encoding_that_is_set_is_not_guessed(cases):
     settings = Settings()
     parser = Parser(TopicFilter(settings.mqtt_topic), "json", TimeRules.of(settings))
