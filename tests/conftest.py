@@ -14,6 +14,7 @@ community edition, which Debian does not package.
 
 from __future__ import annotations
 
+import logging
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,6 +23,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+import structlog
 from psycopg import sql
 
 from services.core.storage.migrate import migrate
@@ -54,6 +56,18 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "grade" in metafunc.fixturenames:
         chosen = metafunc.config.getoption("--grade")
         metafunc.parametrize("grade", GRADES if chosen == "all" else [chosen], scope="session")
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_before() -> Iterator[None]:
+    """A command that a test calls in this process configures logging for the process: not for the tests after it."""
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    yield
+    if structlog.is_configured():
+        structlog.reset_defaults()
+        root.handlers[:] = handlers
+        root.setLevel(level)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -27,7 +27,7 @@ def test_village_is_what_the_demo_promises() -> None:
     scenario = load("village")
     points = [(site, point) for site in scenario.sites for point in site.points]
     declared = [point for _, point in points if point.device.declared]
-    assert names() == ["agglomeration", "departement", "village"]
+    assert names() == ["agglomeration", "departement", "hostile", "outage", "village"]
     assert 50 <= len(declared) <= 60
     assert len(points) - len(declared) == 2
     assert 4 <= len(scenario.gateways) <= 5
@@ -117,7 +117,7 @@ def test_a_territory_without_devices_is_refused(text: str) -> None:
 def test_unknown_names_and_files_are_told(tmp_path: Path) -> None:
     with pytest.raises(
         ScenarioError,
-        match=r"no scenario named 'ville'; there are: agglomeration, departement, village; or give a .yaml file",
+        match=r"no scenario named 'ville'; there are: agglomeration, departement, hostile, outage, village;",
     ):
         load("ville")
     with pytest.raises(ScenarioError, match=r"none.yaml: cannot be read: No such file"):
