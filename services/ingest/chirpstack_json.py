@@ -4,13 +4,13 @@ Since 4.1 every scalar is written; 4.0 and the packages ``gw`` and ``common`` (r
 its default value. Not-a-number is ``null``. Unknown fields are for later versions and passed over.
 """
 
-from datetime import datetime
 from typing import Annotated, TypeVar
 
 import msgspec
 from msgspec import Meta, Struct
 
 from services.ingest.chirpstack_event import Copy, Detail, OtherEvent, Sender, UpEvent, rounded
+from services.ingest.json_time import rfc3339
 from services.ingest.rejection import Reason, RejectionError
 
 UInt32 = Annotated[int, Meta(ge=0, le=2**32 - 1)]
@@ -175,7 +175,7 @@ def parse_up(body: bytes) -> UpEvent:
     return UpEvent(
         sender=_sender(up.device_info),
         deduplication_id=up.deduplication_id,
-        time=_time(up.time),
+        time=rfc3339(up.time),
         dev_addr=up.dev_addr,
         dr=up.dr,
         f_cnt=up.f_cnt,
@@ -194,7 +194,7 @@ def parse_other(event: str, body: bytes) -> OtherEvent:
     parsed = _decoded(_others[event], body)
     related = parsed.context.get("deduplication_id", "") if isinstance(parsed, _Log) else parsed.deduplication_id
     return OtherEvent(
-        _sender(parsed.device_info), parsed.deduplication_id, related, _time(parsed.time), parsed.detail()
+        _sender(parsed.device_info), parsed.deduplication_id, related, rfc3339(parsed.time), parsed.detail()
     )
 
 
@@ -219,24 +219,11 @@ def _copy(rx: _RxInfo, *, fsk: bool) -> Copy:
     place = rx.location
     return Copy(
         gateway_id=rx.gateway_id,
-        ns_time=_time(rx.ns_time),
-        gw_time=_time(rx.gw_time or rx.time),
+        ns_time=rfc3339(rx.ns_time),
+        gw_time=rfc3339(rx.gw_time or rx.time),
         rssi=rx.rssi,
         snr=None if fsk else rx.snr,
         channel=rx.channel,
         longitude=place.longitude if place else None,
         latitude=place.latitude if place else None,
     )
-
-
-def _time(text: str | None) -> datetime | None:
-    """RFC 3339; digits after the microsecond are cut off, as protobuf's are."""
-    if text is None:
-        return None
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        at = None
-    if at is None or at.tzinfo is None:
-        raise RejectionError(Reason.MALFORMED, f"JSON: {text[:40]!r} is no RFC 3339 time")
-    return at

@@ -5,7 +5,6 @@ with names as in the proto files). What has its default value is left out; 64-bi
 for later versions and passed over.
 """
 
-from datetime import datetime
 from hashlib import sha256
 from typing import Annotated, Any, TypeVar
 from uuid import UUID
@@ -14,6 +13,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from services.ingest.chirpstack_event import Copy, OtherEvent, Sender, UpEvent
+from services.ingest.json_time import rfc3339
 from services.ingest.rejection import Reason, RejectionError
 
 UInt32 = Annotated[int, Meta(ge=0, le=2**32 - 1)]
@@ -121,7 +121,7 @@ def parse_up(body: bytes) -> UpEvent:
     return UpEvent(
         sender=_sender(ids, "/".join(filter(None, (model.brand_id, model.model_id)))),
         deduplication_id=_identity(ids, up.session_key_id or ids.dev_addr, str(up.f_cnt), up.received_at),
-        time=_time(up.received_at),
+        time=rfc3339(up.received_at),
         dev_addr=ids.dev_addr,
         dr=settings.data_rate_index,
         f_cnt=up.f_cnt,
@@ -145,7 +145,7 @@ def parse_join(body: bytes) -> OtherEvent:
     ids = whole.end_device_ids or _Ids()
     identity = _identity(ids, join.session_key_id or ids.dev_addr, "join", join.received_at)
     detail = {"dev_addr": ids.dev_addr.lower()}
-    return OtherEvent(_sender(ids, ""), identity, identity, _time(join.received_at), detail)
+    return OtherEvent(_sender(ids, ""), identity, identity, rfc3339(join.received_at), detail)
 
 
 def decoded_payload(body: bytes) -> dict[str, Any] | None:
@@ -180,8 +180,8 @@ def _copy(rx: _RxMetadata) -> Copy:
         raise RejectionError(Reason.OUT_OF_RANGE, f"rssi {rx.rssi}")
     return Copy(
         gateway_id=rx.gateway_ids.eui if rx.gateway_ids else "",
-        ns_time=_time(rx.received_at),
-        gw_time=_time(rx.time),
+        ns_time=rfc3339(rx.received_at),
+        gw_time=rfc3339(rx.time),
         rssi=round(rx.rssi),
         snr=rx.snr,
         channel=rx.channel_index,
@@ -199,16 +199,3 @@ def _frequency(text: str | int) -> int | None:
     if not 0 <= found < 2**32:
         raise RejectionError(Reason.OUT_OF_RANGE, f"frequency {found} Hz")
     return found or None
-
-
-def _time(text: str | None) -> datetime | None:
-    """RFC 3339; digits after the microsecond are cut off."""
-    if text is None:
-        return None
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        at = None
-    if at is None or at.tzinfo is None:
-        raise RejectionError(Reason.MALFORMED, f"JSON: {text[:40]!r} is no RFC 3339 time")
-    return at
