@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from simulator.catalogue import MODELS
 from simulator.events.model import Identity, stable_uuid
 from simulator.faults.trouble import Trouble
+from simulator.lorawan.airtime import airtime
 from simulator.noise import mix, normal
 from simulator.radio import Radio, Spot
 from simulator.scenario.model import Scenario
@@ -22,6 +23,8 @@ _DAY = 86400 * SECOND
 _MINUTE = 60 * SECOND
 _AWAY = 4 * SECOND  # from a full minute, for what is dated by minutes
 _TELLING = 2_500_000  # from a change to the frame about it
+_LONGEST_FRAME = 13 + 51  # bytes; no model sends more (RP002: the most that DR0 takes)
+_DUTY = 100  # a sub-band rests so many times as long as a frame takes: 1 %
 
 
 @dataclass(slots=True)
@@ -39,15 +42,24 @@ class Station:
     __slots__ = ("_by_minute", "device", "identity", "interval", "last", "phase", "radio", "session", "trouble")
 
     def __init__(
-        self, scenario: Scenario, device: Device, session: Session, divisor: float, near: Sequence[int] | None = None
+        self,
+        scenario: Scenario,
+        device: Device,
+        session: Session,
+        divisor: float,
+        near: Sequence[int] | None = None,
+        *,
+        spaced: bool = False,
     ) -> None:
+        """`divisor`: it reports so many times as often; `spaced`: but never more often than its duty cycle allows."""
         spot = Spot(device.site.latitude, device.site.longitude, device.point.device.building_loss)
         self.device = device
         self._by_minute = MODELS[device.point.device.model].dated_by_minute
         self.identity = identity_of(scenario, device)
         self.radio = Radio(spot, scenario.gateways, device.seed, scenario.faults.loss_rate, near)
         self.session = session
-        self.interval = max(SECOND, int(device.point.device.interval * SECOND / divisor))
+        least = _DUTY * airtime(_LONGEST_FRAME, self.radio.spreading_factor) if spaced else SECOND
+        self.interval = max(least, int(device.point.device.interval * SECOND / divisor))
         self.phase = mix(device.seed, 1) % self.interval
         self.last: int | None = None
         self.trouble: Trouble | None = None

@@ -80,7 +80,7 @@ class Traffic:
         nearby = Nearby(scenario.gateways)
         for device in devices:
             near = nearby.of(device.site.latitude, device.site.longitude)
-            station = Station(scenario, device, sessions[device.dev_eui], divisor, near)
+            station = Station(scenario, device, sessions[device.dev_eui], divisor, near, spaced=True)
             if plan is not None:
                 station.trouble = Trouble(plan, device)
                 self._plan_boots(station, station.trouble, start)

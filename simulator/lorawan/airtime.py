@@ -7,9 +7,9 @@ from collections import deque
 
 _SECOND = 1_000_000
 _HOUR = 3600 * _SECOND
-_PREAMBLE = 8  # symbols, RP002 2.4.3 (EU868)
+_PREAMBLE = 8  # symbols, RP002 (EU863-870, preamble format)
 
-# EU868: ERC Recommendation 70-03, annex 1 (and RP002 2.4.2): lowest and highest Hz, share of the time.
+# EU868: ERC Recommendation 70-03, annex 1, as LoRaMac-node's RegionEU868 has it: lowest and highest Hz, share of time.
 SUB_BANDS = (
     (863_000_000, 865_000_000, 0.001),
     (865_000_000, 868_000_000, 0.01),
@@ -23,8 +23,8 @@ SUB_BANDS = (
 def airtime(size: int, spreading_factor: int, bandwidth: int = 125_000, *, crc: bool = True) -> int:
     """Microseconds on air of a PHYPayload of `size` bytes: explicit header, code rate 4/5.
 
-    Semtech AN1200.13 "LoRa Modem Designer's Guide", section 4. Low data rate optimisation from 16 ms a symbol on.
-    Uplinks carry a CRC, downlinks do not (4.1).
+    Semtech SX1276 data sheet, 4.1.1.6 and 4.1.1.7 (as in AN1200.13 "LoRa Modem Designer's Guide"). Low data rate
+    optimisation from 16 ms a symbol on. Uplinks carry a CRC, downlinks do not (3.1, 3.2).
     """
     symbol = 2**spreading_factor / bandwidth
     optimised = 1 if symbol >= 0.016 else 0

@@ -1,4 +1,4 @@
-"""The channel plan EU868 (RP002 2.4) of one device: what it may send on, and where it listens."""
+"""The channel plan EU868 (RP002, EU863-870) of one device: what it may send on, and where it listens."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ SLOTS = 16
 _LOWEST, _HIGHEST = 863_000_000, 870_000_000
 # DR0 to DR5 are LoRa at 125 kHz, SF12 to SF7; DR6 (SF7 at 250 kHz) and DR7 (FSK) are not built into these devices.
 HIGHEST_DATA_RATE = 5
-# RP002 2.4.6: application bytes (N) without FOpts, for devices that may be heard through a repeater.
+# RP002, Maximum Payload Size: application bytes (N) without FOpts, for devices that may be heard through a repeater.
 MAX_PAYLOAD = (51, 51, 51, 115, 222, 222)
 
 
@@ -50,11 +50,11 @@ class ChannelPlan:
         return [c for c in self.channels.values() if c.enabled and c.min_dr <= data_rate <= c.max_dr]
 
     def rx1_dr(self, data_rate: int) -> int:
-        """RP002 2.4.7: the uplink's data rate less the offset, not below DR0."""
+        """RP002, Receive windows: the uplink's data rate less the offset, not below DR0."""
         return max(0, data_rate - self.rx1_dr_offset)
 
     def apply_c_f_list(self, frequencies: tuple[int, ...]) -> None:
-        """RP002 2.4.4: channels 3 to 7; 0 leaves a channel out."""
+        """RP002, Join-Accept CFList: channels 3 to 7; 0 leaves a channel out."""
         for index, frequency in enumerate(frequencies, len(DEFAULT_CHANNELS)):
             if frequency and is_frequency(frequency):
                 self.channels[index] = Channel(frequency, frequency)
@@ -68,7 +68,7 @@ def is_frequency(frequency: int) -> bool:
 
 
 def mask_of(plan: ChannelPlan, control: int, mask: int) -> int | None:
-    """RP002 2.4.5: the channels that ChMaskCntl and ChMask ask for, as bits; None when they cannot be had.
+    """RP002, LinkADRReq command: the channels that ChMaskCntl and ChMask ask for, as bits; None: not to be had.
 
     0 applies the mask to channels 0 to 15, 6 switches on all that are defined; others are reserved.
     """

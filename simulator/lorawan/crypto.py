@@ -37,7 +37,7 @@ def cmac(key: bytes, data: bytes) -> bytes:
 
 
 def session_keys(app_key: bytes, join_nonce: int, net_id: int, dev_nonce: int) -> SessionKeys:
-    """6.2: NwkSKey and AppSKey = AES(AppKey, 0x01 or 0x02 | JoinNonce | NetID | DevNonce | zeros)."""
+    """6.2.6: NwkSKey and AppSKey = AES(AppKey, 0x01 or 0x02 | JoinNonce | NetID | DevNonce | zeros)."""
     rest = join_nonce.to_bytes(3, "little") + net_id.to_bytes(3, "little") + dev_nonce.to_bytes(2, "little")
     rest = rest.ljust(BLOCK - 1, b"\0")
     return SessionKeys(aes_encrypt(app_key, b"\x01" + rest), aes_encrypt(app_key, b"\x02" + rest))
@@ -62,5 +62,5 @@ def data_mic(key: bytes, direction: Direction, dev_addr: int, f_cnt: int, messag
 
 
 def join_mic(app_key: bytes, message: bytes) -> bytes:
-    """6.2: the first four bytes of CMAC(AppKey, all before the MIC, a JoinAccept opened)."""
+    """6.2.5, 6.2.6: the first four bytes of CMAC(AppKey, all before the MIC, a JoinAccept opened)."""
     return cmac(app_key, message)[:4]

@@ -32,8 +32,12 @@ SECOND = 1_000_000
 _JOIN_ACCEPT_DELAY = 5 * SECOND  # RP002: JOIN_ACCEPT_DELAY1; RX2 is a second later
 _SYMBOLS = 8  # how long a window stays open for a preamble
 _TOLERANCE = 10_000  # microseconds a downlink may come early or late
-_TRANSMISSIONS = 8  # of a confirmed frame that nobody acknowledges (as 1.0.3, 18.4, recommends)
+# Of a confirmed frame that nobody acknowledges: 1.0.3 recommends it and most devices in the field do it; 1.0.4 has them
+# sent NbTrans times like any other (4.3.1.3).
+_TRANSMISSIONS = 8
 _FIRST_JOIN_PAUSE, _LONGEST_JOIN_PAUSE = 4 * SECOND, 3600 * SECOND
+# 7 (and TR007, 4.8): JoinRequests take 36 s in the first hour, 36 s in the ten after it, then 8.7 s a day.
+_JOIN_SHARE = 8.7 / 86400
 
 
 class _Window(NamedTuple):
@@ -164,7 +168,8 @@ class EndDevice:
         opens = sent.end + _JOIN_ACCEPT_DELAY
         rx2 = _Window(opens + SECOND, plan.rx2_frequency, spreading_factor(plan.rx2_dr))
         self._listen(sent, _Window(opens, channel.frequency, spreading_factor(self._data_rate)), rx2)
-        pause = min(_LONGEST_JOIN_PAUSE, _FIRST_JOIN_PAUSE << min(self._joins - 1, 20))
+        longest = max(_LONGEST_JOIN_PAUSE, round(2 * duration / _JOIN_SHARE))  # the pause drawn is at least half of it
+        pause = min(longest, _FIRST_JOIN_PAUSE << min(self._joins - 1, 20))
         self.wake_at = self._quiet_until + pause // 2 + draws.below(pause)
         return sent
 
@@ -229,7 +234,7 @@ class EndDevice:
 
     def _obey(self, session: Session, downlink: Downlink, at: int, condition: Condition, draws: Draws) -> None:
         session.next_f_cnt_down = downlink.f_cnt + 1
-        self._windows = ()  # 3.3: after a frame in RX1 the device does not listen in RX2
+        self._windows = ()  # 3.3.1: after a frame in RX1 the device does not listen in RX2
         mac = session.mac
         mac.heard()
         mac.execute(downlink.data if downlink.f_port == 0 else downlink.f_opts, condition)

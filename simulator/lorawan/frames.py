@@ -24,7 +24,7 @@ _MAX_COUNTER = 1 << 32
 
 @dataclass(frozen=True, slots=True)
 class JoinAccept:
-    """6.2.3. `c_f_list` is empty or has the five frequencies in Hz of its type 0, 0 where there is none."""
+    """6.2.6. `c_f_list` is empty or has the five frequencies in Hz of its type 0, 0 where there is none."""
 
     join_nonce: int
     net_id: int
@@ -49,14 +49,14 @@ class Downlink:
 
 
 def join_request(app_key: bytes, join_eui: str, dev_eui: str, dev_nonce: int) -> bytes:
-    """6.2.2; EUIs as text of 16 hexadecimal digits, sent low byte first."""
+    """6.2.5; EUIs as text of 16 hexadecimal digits, sent low byte first."""
     message = bytes((_JOIN_REQUEST,))
     message += bytes.fromhex(join_eui)[::-1] + bytes.fromhex(dev_eui)[::-1] + dev_nonce.to_bytes(2, "little")
     return message + join_mic(app_key, message)
 
 
 def open_join_accept(app_key: bytes, phy: bytes) -> JoinAccept | None:
-    """6.2.3: the network decrypts to encrypt, so a device needs AES encryption only."""
+    """6.2.6: the network decrypts to encrypt, so a device needs AES encryption only."""
     if len(phy) not in {17, 33} or phy[0] != _JOIN_ACCEPT:
         return None
     message = phy[:1] + aes_encrypt(app_key, phy[1:])
@@ -75,7 +75,7 @@ def open_join_accept(app_key: bytes, phy: bytes) -> JoinAccept | None:
 
 
 def _frequencies(c_f_list: bytes) -> tuple[int, ...]:
-    """RP002 2.4.4: five frequencies in steps of 100 Hz when CFListType, the last byte, is 0."""
+    """RP002, Join-Accept CFList: five frequencies in steps of 100 Hz when CFListType, the last byte, is 0."""
     if len(c_f_list) != 16 or c_f_list[15] != 0:
         return ()
     return tuple(int.from_bytes(c_f_list[i : i + 3], "little") * 100 for i in range(0, 15, 3))

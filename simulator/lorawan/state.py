@@ -1,6 +1,6 @@
 """What a device keeps when its battery is changed: DevNonce, session, counters, channel plan; in a file of its own.
 
-A DevNonce is a counter and is never used twice (6.2, 1.0.4): it is on disk before its JoinRequest is on air.
+A DevNonce is a counter and is never used twice (6.2.5): it is on disk before its JoinRequest is on air.
 """
 
 from __future__ import annotations

@@ -6,9 +6,8 @@ about its hour, and one in twenty does not come. A fire (paper, packaging, house
 heats what is under the lid for an hour and leaves little. Nothing is remembered: the fill is what came since the last
 emptying.
 
-Sources: weekday shares and rounds as bring banks are described in ADEME, "La collecte des déchets par le service
-public en France" (2021 data); filling at a steady rate between rounds with a saw tooth, Faccio, Persona and Zanin,
-"Waste collection multi objective model with real time traceability data", Waste Management 31 (2011).
+Assumed: shares of weekdays and hours, and how often a round does not come. That containers fill steadily between rounds
+is what those who plan rounds assume (Faccio, Persona and Zanin, Waste Management 31, 2011: not checked).
 """
 
 from __future__ import annotations

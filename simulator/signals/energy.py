@@ -1,12 +1,13 @@
 """Electricity drawn by a home, a public building or a street lighting cabinet: the index of the meter and its slope.
 
-An index is the sum of what follows the clock (`kwh_per_day`, spread over the hours of use; homes peak at 19 to 20 and
-heat their water in off-peak hours after 22:30) and of what follows the cold: so many kWh for each degree-day below
-17 Cel, as COSTIC's DJU, the day's mean smoothed over two days by the building. Street lights burn from dusk to dawn,
-half of them off from 23 to 5.
+An index is the sum of what follows the clock (`kwh_per_day`, spread over the hours of use; homes peak at 19 to 20, and
+many heat their water at night, `hot_water.py`) and of what follows the cold: so many kWh for each degree-day below
+17 Cel, the day's mean smoothed over two days by the building. Street lights burn from dusk to dawn, half of them off
+from 23 to 5.
 
-Sources: load curve of homes with its evening peak, RTE, "Bilan électrique" and Enedis' profile RES1; thermosensitivity
-by degree-days, COSTIC; lighting hours, about 4,100 a year at the latitude, AFE.
+Sources: degree-days to the base of 17 are those of the state's statistics (SDES; observatoire-des-territoires.gouv.fr),
+those of COSTIC have 18; a home with 19 needs little below. The evening peak about 19 is RTE's and Enedis' (La Tribune,
+October 2022). Hours of lighting follow from the sun at the latitude. Hourly weights are assumed.
 """
 
 from __future__ import annotations
@@ -19,10 +20,11 @@ from functools import cache
 from simulator.noise import seed_of
 from simulator.signals.calendar import day_start, is_public_holiday, is_school_period, local_day, weekday
 from simulator.signals.flow import Calendar, Flow, Hours
+from simulator.signals.hot_water import HotWater, has_tank
 from simulator.signals.weather import Weather
 
 _FIRST_DAY = 735_599
-_HOME = (3.6, 2.6, 2, 1.8, 1.8, 2, 3, 4.4, 4, 3.4, 3.2, 3.6, 4.6, 4, 3.2, 2.9, 3, 3.8, 5.4, 6.6, 6, 4.8, 5.6, 6)
+_HOME = (2.4, 2, 1.8, 1.7, 1.7, 2, 3, 4.4, 4, 3.4, 3.2, 3.6, 4.6, 4, 3.2, 2.9, 3, 3.8, 5.4, 6.6, 6.2, 5, 3.9, 3)
 _SCHOOL = (1, 1, 1, 1, 1, 1.2, 2.5, 6, 8, 8.5, 8.5, 8, 7, 7.5, 8, 8, 6, 4, 2.5, 1.5, 1, 1, 1, 1)
 _OFFICE = (1, 1, 1, 1, 1, 1, 1.6, 4, 7.5, 8.5, 8.5, 8, 6, 7.5, 8.5, 8.5, 8, 5, 2.5, 1.5, 1, 1, 1, 1)
 _GYM = (1, 1, 1, 1, 1, 1, 1, 2, 3.5, 4, 4, 3, 2.5, 3, 4, 4, 4.5, 6, 8, 8.5, 8, 5, 1.5, 1)
@@ -60,6 +62,7 @@ _HEATING = {
 HOURS = {"home": _HOME, "school": _SCHOOL, "office": _OFFICE, "gym": _GYM}
 KINDS = (*HOURS, "lighting")
 _BASE = 17.0
+_HOT_WATER = 0.35  # of what a home with a tank draws beside its heating
 _LATITUDE = math.radians(45.5)
 _SLOT = 600.0
 
@@ -166,7 +169,7 @@ def _heating(kind: str) -> tuple[float, ...]:
 class Electricity:
     """The index of one supply."""
 
-    __slots__ = ("_days", "_flow", "_start", "_supply")
+    __slots__ = ("_by_clock", "_days", "_flow", "_start", "_supply", "_tank")
 
     def __init__(self, supply: Supply, days: DegreeDays, seed: int) -> None:
         self._supply = supply
@@ -174,11 +177,16 @@ class Electricity:
         lumps = 0.05 if supply.kind == "lighting" else 0.55
         chance = 0.02 if supply.kind == "lighting" else 0.25
         self._flow = Flow(calendar(supply.kind), seed_of(seed, "electricity"), chance, lumps)
+        tank = supply.kind == "home" and has_tank(seed)
+        self._tank = HotWater(_HOT_WATER * supply.kwh_per_day, seed) if tank else None
+        self._by_clock = supply.kwh_per_day * (1.0 - _HOT_WATER if tank else 1.0)
         self._start = self._drawn(supply.fitted)
 
     def _drawn(self, t: float) -> float:
         supply = self._supply
-        kwh = supply.kwh_per_day * self._flow.at(t)
+        kwh = self._by_clock * self._flow.at(t)
+        if self._tank is not None:
+            kwh += self._tank.kwh(t)
         if supply.kwh_per_degree_day:
             ordinal = local_day(t)
             hours = (t - day_start(ordinal)) / 3600.0

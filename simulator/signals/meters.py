@@ -4,8 +4,8 @@ A day's total follows weekday, school period and season (for a garden and a netw
 and comes in draws of its own every hour. Beside it runs what never stops (`night_litres_per_hour`: a network's
 background losses and night users) and what leaks (`leaks.py`). The register is their sum, so it never goes back.
 
-Hours of households: two peaks, morning and evening, next to nothing at 2 to 4 (Mayer and DeOreo, AWWA 1999). Night
-flow of networks: minimum about 3 o'clock, most of it losses (Lambert, IWA water loss task force 2003).
+Hours of households: two peaks, morning and evening, next to nothing at 2 to 4; the weights are assumed. Night flow of
+networks: those who look for leaks take the flow between 2 and 4 o'clock for losses (in BW, inbw.be).
 """
 
 from __future__ import annotations

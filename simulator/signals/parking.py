@@ -4,9 +4,9 @@ Each local day is its own story: whether a car stayed overnight and when it leav
 the hour's demand) and stays (log-normal) until evening, when tonight's car may come. Between 5:30 and 14:00 of market
 day the bays of the square hold stalls, and the streets around are in demand.
 
-Sources: a kerb bay with a time limit serves 4 to 8 cars a day, stays of half an hour to an hour and a half, a
-commuter's bay one or two (Cerema, "Réglementation du stationnement et rotation", 2016); demand highest late in the
-morning and after four, low on Sundays (Shoup, The High Cost of Free Parking, 2005, surveys of Westwood Village).
+Assumed, as no survey with such figures was found: a kerb bay with a time limit serves 4 to 8 cars a day with stays of
+half an hour to an hour and a half, a commuter's bay one or two; demand is highest late in the morning and after four,
+low on Sundays. (Certu's national surveys of parking, 2005 and 2010, count places and rules, not rotation by hour.)
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class ParkingBay:
             hour = 8.0 + 1.4 * draws.normal() if week > 0.5 else 10.5 + 2.0 * draws.normal()
             hour = max(5.6, hour)
             moments.append(hour)
-        last = 17.5 + 4.0 * draws.unit() if self._overnight(ordinal) else 23.2
+        last = 17.5 + 4.0 * draws.unit() if self._overnight(ordinal) else 20.0 + 3.6 * draws.unit()
         if market and bay.kind == "square":
             if moments:
                 hour = moments[0] = min(hour, 5.4)

@@ -4,8 +4,8 @@ One well mixed zone. A local day is cut at whole hours and where the timetable c
 and solved exactly. Each day is integrated anew after three days in full and a week in steps of six hours, so that a
 moment does not depend on what was asked before.
 
-- CO2: dC/dt = G n / V - a (C - C_out), G = 18 L/h for a seated adult and 11 L/h for a child (Persily and
-  de Jonge, Indoor Air 2017), solved exactly.
+- CO2: dC/dt = G n / V - a (C - C_out), solved exactly; G = 0.0048 L/s for an adult in an office (Persily and de
+  Jonge, Indoor Air 2017, table 5); 11 L/h for a child of primary school (not checked).
 - Temperature: losses to the outside, 70 W per person, sun through the windows, and a heating that holds
   the set point in working hours, starts two hours ahead and falls back at night.
 - Humidity: vapour balance with 45 g/h per adult and 33 g/h per child, half of which walls and books take up.
@@ -105,7 +105,7 @@ class RoomAir:
         first = ordinal - _RUN_UP_DAYS
         temperature = self._prelude(day_start(first))
         co2, vapour = 440.0, weather.at(day_start(first)).vapour
-        generation = (0.011 if child else 0.018) / room.volume * 1e6
+        generation = (0.011 if child else 0.0173) / room.volume * 1e6
         moisture = (16.0 if child else 22.0) / room.volume
         warming = 70.0 / (room.volume * 26.0)  # K/h for one person: 26 Wh/K of quick mass per m3
         first_use = min(slot.start for slot in TIMETABLES[room.kind])

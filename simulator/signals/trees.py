@@ -1,14 +1,14 @@
 """Stem radius of a tree as a point dendrometer sees it: growth plus the daily pumping of water.
 
-Growth: one logistic step a year centred in mid-June (Zweifel et al., New Phytologist 2016, separate
-irreversible growth from tree water deficit in the same way). Daily shrinkage: bark gives water to the
-crown from sunrise to mid-afternoon and takes it back overnight; its size follows the sun and the leaves.
+Growth: one logistic step a year centred in mid-June, and beside it the water deficit of the tree: irreversible
+growth and reversible shrinkage, as Zweifel et al. (New Phytologist 2016) part them (not checked). Daily shrinkage: bark
+gives water to the crown from sunrise to mid-afternoon and takes it back overnight; its size follows sun and leaves.
 Winter: no leaves, a few micrometres with temperature, and a marked shrinkage of frozen bark. Drought: as the soil dries
 below a third of what it can hold, growth stops, the stem shrinks day by day and recovers with the next rain.
 
-Sap flow follows the thirst of the air and the sun, saturates (Oren et al., Plant, Cell and Environment 1999: with the
-logarithm of the vapour pressure deficit), lags the sun by under an hour, rests at night, and falls with dry soil
-(Granier 1987 for sizes: tens of litres a day for a street tree, some L/h at noon).
+Sap flow follows the thirst of the air and the sun, saturates with the logarithm of the vapour pressure deficit (Oren et
+al., Plant, Cell and Environment 1999: not checked), lags the sun by under an hour, rests at night, and falls with dry
+soil; tens of litres a day for a street tree, some L/h at noon (assumed).
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """People at a recycling centre: opening hours, who comes when, who is still there.
 
 Open on Monday, Wednesday and Friday afternoons, Saturday all day and Sunday morning; closed on Tuesday, Thursday and
-public holidays. Saturday brings most, and the garden season twice as many as winter (ADEME, "Enquête déchèteries":
-green waste is the first flow of a French recycling centre, with its peak from April to June). A visit lasts about a
-quarter of an hour; the last visitors have left a quarter of an hour after closing.
+public holidays. Saturday brings most, and the garden season twice as many as winter. A visit lasts about a quarter of
+an hour; the last visitors have left a quarter of an hour after closing. All of it is assumed, after the opening hours
+of recycling centres of the Loire plain.
 """
 
 from __future__ import annotations

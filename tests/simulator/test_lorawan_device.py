@@ -134,7 +134,7 @@ def test_nonces_and_sessions_outlive_the_process(tmp_path: Path) -> None:
 
 
 def test_what_the_join_accept_says_is_followed(bench: Bench) -> None:
-    """RX1DROffset 2, RX2 at DR3 (SF9), RxDelay 5, five channels more (RP002 2.4)."""
+    """RX1DROffset 2, RX2 at DR3 (SF9), RxDelay 5, five channels more (RP002, EU863-870)."""
     network = bench.join(dl_settings=0x23, rx_delay=5)
     used: set[int] = set()
     for _ in range(60):
@@ -306,6 +306,19 @@ def test_a_devices_sub_bands_rest_as_the_rules_say() -> None:
     assert 45 < busy < 56, "both sub-bands are used as far as they may be"
 
 
+def test_unanswered_join_requests_take_less_and_less_time() -> None:
+    """7 (and TR007-1.1, 4.8): 36 s in the first hour, 36 s in the ten after it, then 8.7 s in each day."""
+    bench = Bench(data_rate=0)
+    sent: list[float] = []
+    while not sent or sent[-1] < 4 * 86400:
+        sent.append(bench.sent().start / S)
+    first = sent[0]
+    spans = [(0, 1), (1, 11), *((11 + 24 * day, 35 + 24 * day) for day in range(3))]
+    on_air = [1.4828 * sum(low <= (at - first) / 3600 < high for at in sent) for low, high in spans]
+    assert max(on_air[:2]) < 36
+    assert all(0 < seconds < 8.7 for seconds in on_air[2:])
+
+
 def test_duty_cycle_req_limits_all_bands(bench: Bench) -> None:
     """5.3: 1 / 2^10 of the time."""
     network = bench.join()
@@ -331,7 +344,7 @@ def test_off_times_and_budgets_know_the_sub_bands() -> None:
 
 
 def test_a_payload_too_long_for_its_data_rate_goes_faster() -> None:
-    """RP002 2.4.6: 51 bytes up to DR2, 115 at DR3."""
+    """RP002, Maximum Payload Size: 51 bytes up to DR2, 115 at DR3."""
     bench = Bench(data_rate=0)
     network = bench.join()
     assert bench.report(network, bytes(51))[0].data_rate == 0
