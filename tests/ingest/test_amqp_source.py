@@ -101,7 +101,7 @@ def test_a_broker_that_restarts_has_kept_them_and_old_acknowledgements_die_with_
         eventually(found.connected, 60)
         rabbit.publish([(TOPIC, b"a"), (TOPIC, b"b")])
         old = found.until(2)
-        # Killed within seconds of its declaration, the queue would be gone: RabbitMQ writes names down later.
+        # In order: killed in the second of its declaration the queue would be without its data (docs/sources.md).
         rabbit.end()
         eventually(lambda: not found.connected(), 60)
         found.source.acknowledge(old[:1])
@@ -114,6 +114,25 @@ def test_a_broker_that_restarts_has_kept_them_and_old_acknowledgements_die_with_
         eventually(lambda: found.metrics.stale_acknowledgements._value.get() == 3)
     with running(rabbit.url) as third:
         assert sorted(bodies(third.until(2))) == [b"a", b"b"]
+
+
+def test_a_broker_that_is_killed_has_kept_what_it_confirmed(rabbit):
+    # Killed in the second of its declaration, the queue would be without its data: docs/sources.md.
+    rabbit.end()
+    rabbit.start()
+    with running(rabbit.url) as found:
+        eventually(found.connected, 60)
+        rabbit.publish([(TOPIC, b"%d" % n) for n in range(100)])
+        messages = found.until(100)
+        found.source.acknowledge(messages[:50])
+        rabbit.kill()
+        eventually(lambda: not found.connected(), 60)
+        rabbit.start()
+        rabbit.publish([(TOPIC, b"100")])
+        eventually(found.connected, 120)
+        again = set(bodies(found.until(51)))
+        # An acknowledgement may be lost with the broker, a message not.
+        assert {b"%d" % n for n in range(50, 101)} <= again
 
 
 def test_coming_back_for_the_thirtieth_time_does_not_throw_it_away(rabbit):
@@ -143,6 +162,38 @@ def test_a_wrong_password_and_a_queue_of_another_kind_are_told(rabbit):
     connection.close()
     with running(rabbit.url, amqp_queue="other") as found, pytest.raises(SourceError, match="refused the queue other"):
         found.until(1)
+
+
+def test_a_queue_that_is_deleted_is_declared_again(rabbit):
+    """RabbitMQ cancels the consumer then, and keeps connection and channel open."""
+    with running(rabbit.url) as found:
+        eventually(found.connected, 60)
+        connection = pika.BlockingConnection(pika.URLParameters(f"{rabbit.url}/%2F"))
+        connection.channel().queue_delete("terroir")
+        connection.close()
+        eventually(lambda: not found.connected(), 60)
+        eventually(found.connected, 60)
+        rabbit.publish([(TOPIC, b"after")])
+        assert bodies(found.until(1)) == [b"after"]
+
+
+def test_a_channel_that_is_closed_is_opened_again_and_what_it_had_brought_waits_once(rabbit):
+    """As after half an hour without an acknowledgement, that is without the database: the connection stays."""
+    with running(rabbit.url, mqtt_receive_maximum=10) as found:
+        eventually(found.connected, 60)
+        rabbit.publish([(TOPIC, b"%d" % n) for n in range(10)])
+        for _ in range(2):
+            eventually(lambda: len(found.source._inbox) == 10)
+            # RabbitMQ answers an acknowledgement of what it never sent by closing the channel.
+            found.source._connection.add_callback_threadsafe(lambda: found.source._channel.basic_ack(1_000_000))
+            eventually(lambda: not found.connected(), 60)
+            eventually(found.connected, 60)
+        messages = found.until(10)
+        assert sorted(bodies(messages)) == [b"%d" % n for n in range(10)]
+        found.source.acknowledge(messages)
+        assert found.until(1, seconds=1) == []
+    with running(rabbit.url) as second:
+        assert second.until(1, seconds=1) == []
 
 
 def test_a_dead_network_thread_is_noticed(rabbit, monkeypatch):
