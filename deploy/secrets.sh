@@ -36,6 +36,12 @@ database() {
 keep terroir_migrate.toml "$(database owner)"
 keep terroir_ingest.toml "$(database ingest)
 mqtt_password = \"$(cat secrets/terroir_mqtt_password)\""
+keep terroir_ingest_http.toml "$(database ingest)
+http_token = \"$(random)\""
+# Where RabbitMQ is, and our password there, is for you to write: see docs/sources.md.
+keep terroir_ingest_amqp.toml "$(database ingest)
+# amqp_url = \"amqps://terroir@rabbit.example.org\"
+# amqp_password = \"...\""
 keep terroir_worker.toml "$(database worker)"
 keep terroir_api.toml "$(database api)"
 

@@ -52,6 +52,7 @@ class Proxy:
     port: int
     api: int
     grafana: int
+    webhooks: int
     trusting: ssl.SSLContext
 
     def connection(self) -> http.client.HTTPSConnection:
@@ -90,11 +91,12 @@ def adapted(caddy: Path, deploy: Path, **environment: str) -> dict[str, object]:
 
 @pytest.fixture
 def proxy(caddy: Path, deploy: Path, tmp_path: Path) -> Iterator[Proxy]:
-    api, grafana, port = stand_in(), stand_in(), free_port()
+    api, grafana, webhooks, port = stand_in(), stand_in(), stand_in(), free_port()
     environment = {
         "SITE_ADDRESS": f"localhost:{port}",
         "API_ADDRESS": f"127.0.0.1:{api.server_port}",
         "GRAFANA_ADDRESS": f"127.0.0.1:{grafana.server_port}",
+        "WEBHOOK_ADDRESS": f"127.0.0.1:{webhooks.server_port}",
     }
     configuration = json.dumps(adapted(caddy, deploy, **environment))
     # Neither the machine's other addresses nor its port 80, where Caddy sends people on to HTTPS, is a test's business.
@@ -118,12 +120,13 @@ def proxy(caddy: Path, deploy: Path, tmp_path: Path) -> Iterator[Proxy]:
             assert time.monotonic() < deadline, (tmp_path / "caddy.log").read_text("utf-8")
             assert process.poll() is None, (tmp_path / "caddy.log").read_text("utf-8")
             time.sleep(0.05)
-        yield Proxy(port, api.server_port, grafana.server_port, ssl.create_default_context(cafile=str(root)))
+        trusting = ssl.create_default_context(cafile=str(root))
+        yield Proxy(port, api.server_port, grafana.server_port, webhooks.server_port, trusting)
     finally:
         StandIn.released.set()
         process.terminate()
         process.wait(PATIENCE)
-        for server in (api, grafana):
+        for server in (api, grafana, webhooks):
             server.shutdown()
             server.server_close()
         StandIn.released.clear()
@@ -144,6 +147,8 @@ def handshake(root: Path, port: int) -> bool:
 def test_requests_reach_whom_they_are_for(proxy: Proxy) -> None:
     assert proxy.get("/v1/points?limit=5")[:2] == (200, f"{proxy.api} /v1/points?limit=5")
     assert proxy.get("/grafana/d/air")[:2] == (200, f"{proxy.grafana} /grafana/d/air")
+    assert proxy.get("/chirpstack?event=up")[:2] == (200, f"{proxy.webhooks} /chirpstack?event=up")
+    assert proxy.get("/tts/up")[:2] == (200, f"{proxy.webhooks} /tts/up")
     status, _, headers = proxy.get("/grafana")
     assert (status, headers["Location"]) == (301, "/grafana/")
 
