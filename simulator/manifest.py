@@ -32,6 +32,10 @@ CREATE TABLE effect (message INTEGER PRIMARY KEY, outcome TEXT NULL, reason TEXT
 CREATE TABLE mark (message INTEGER, quantity TEXT, channel TEXT, flags INTEGER);
 CREATE TABLE happening (fault TEXT, whom TEXT, "from" INTEGER, until INTEGER NULL);
 """
+_A_VALUE = "INSERT INTO value VALUES (?,?,?,?,?,?)"
+_AT_ONCE = 40  # rows of a statement: values are most of what is written
+_MANY_VALUES = _A_VALUE + ",(?,?,?,?,?,?)" * (_AT_ONCE - 1)
+_MANY = 6 * _AT_ONCE
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +46,21 @@ class Header:
     seed: int
     encoding: str
     level: str = "application"
+
+
+def _stretches(keys: Iterable[int]) -> list[tuple[int, int]]:
+    """First and last of the runs of whole numbers without gaps that make up `keys`; what comes twice is in two."""
+    found: list[tuple[int, int]] = []
+    first = last = 0
+    for key in sorted(keys):
+        if key != last + 1:
+            if last:
+                found.append((first, last))
+            first = key
+        last = key
+    if last:
+        found.append((first, last))
+    return found
 
 
 class Manifest:
@@ -63,6 +82,8 @@ class Manifest:
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA synchronous = NORMAL")
             self._db.execute("PRAGMA busy_timeout = 10000")
+            # The log is copied into the file after 64 MB, not 4: its last page is written again in every batch.
+            self._db.execute("PRAGMA wal_autocheckpoint = 16000")
             self._start(header, created_at)
             self._last_id: int = self._db.execute("SELECT coalesce(max(id), 0) FROM message").fetchone()[0]
         except sqlite3.Error as error:
@@ -158,7 +179,7 @@ class Manifest:
         simulated moment reached, microseconds since 1970. Returns how many messages were new.
         """
         rows: list[tuple[object, ...]] = []
-        values: list[tuple[object, ...]] = []
+        values: list[object] = []
         copies: list[tuple[int]] = []
         effects: list[tuple[object, ...]] = []
         marks: list[tuple[object, ...]] = []
@@ -166,17 +187,17 @@ class Manifest:
             if message.id:
                 copies.append((message.id,))
                 continue
-            self._last_id += 1
-            message.id = self._last_id
+            number = message.id = self._last_id = self._last_id + 1
+            time = message.time
             rows.append(
                 (
-                    message.id,
+                    number,
                     message.topic,
                     message.event,
                     message.dev_eui,
                     message.deduplication_id,
                     sha256(message.body).digest(),
-                    message.time,
+                    time,
                     message.dev_addr,
                     message.f_cnt,
                     message.f_port,
@@ -190,21 +211,24 @@ class Manifest:
                 )
             )
             if message.outcome is not None or message.reason is not None:
-                effects.append((message.id, message.outcome, message.reason))
-            marks += [(message.id, *mark) for mark in message.marks]
-            for truth in message.truths:
-                at = message.time if truth.at is None else truth.at
-                values.append((message.id, truth.quantity, truth.channel, at, truth.value, truth.resolution))
-        seen = [(key,) for key in acknowledged]
+                effects.append((number, message.outcome, message.reason))
+            if message.marks:
+                marks += [(number, *mark) for mark in message.marks]
+            for quantity, value, resolution, channel, at in message.truths:
+                values += (number, quantity, channel, time if at is None else at, value, resolution)
         try:
             db = self._db
             db.execute("BEGIN IMMEDIATE")
             db.executemany("INSERT INTO message VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)", rows)
-            db.executemany("INSERT INTO value VALUES (?,?,?,?,?,?)", values)
+            whole = len(values) // _MANY * _MANY
+            db.executemany(_MANY_VALUES, [values[at : at + _MANY] for at in range(0, whole, _MANY)])
+            db.executemany(_A_VALUE, [values[at : at + 6] for at in range(whole, len(values), 6)])
             db.executemany("INSERT INTO effect VALUES (?,?,?)", effects)
             db.executemany("INSERT INTO mark VALUES (?,?,?,?)", marks)
             db.executemany("UPDATE message SET copies = copies + 1 WHERE id = ?", copies)
-            db.executemany("UPDATE message SET acknowledged = acknowledged + 1 WHERE id = ?", seen)
+            db.executemany(
+                "UPDATE message SET acknowledged = acknowledged + 1 WHERE id BETWEEN ? AND ?", _stretches(acknowledged)
+            )
             if until is not None:
                 db.execute("INSERT OR REPLACE INTO manifest VALUES ('simulated_until', ?)", (str(until),))
             db.execute("COMMIT")

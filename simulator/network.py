@@ -21,8 +21,7 @@ class Network:
     """Gateways and network server of a scenario."""
 
     def __init__(self, gateways: tuple[GatewaySpec, ...], encoding: Encoding, seed: int) -> None:
-        self._clocks = [gateway.clock for gateway in gateways]
-        self._gateways = [Gateway(g.id, g.latitude, g.longitude, g.altitude) for g in gateways]
+        self._gateways = [(Gateway(g.id, g.latitude, g.longitude, g.altitude), g.clock) for g in gateways]
         self._encoding = encoding
         self._seed = seed
 
@@ -76,36 +75,26 @@ class Network:
     def rx(self, receptions: list[Reception], at: int, draws: Draws) -> tuple[tuple[RxInfo, ...], int]:
         """`rxInfo` and the event's time: first GPS stamp, else first gateway clock, else the server's."""
         channel = draws.below(len(FREQUENCIES))
+        rf_chain = 1 if channel < 3 else 0
         ns_base = (at + 35_000) * 1000
+        exact, by_gps = at * 1000, at // 1000 * 1_000_000
         gps: int | None = None
         stamped: int | None = None
         rx: list[RxInfo] = []
-        for reception in receptions:
-            bits = draws.bits()
-            clock = self._clocks[reception.gateway]
+        gateways, draw = self._gateways, draws.bits
+        for index, rssi, snr in receptions:
+            bits = draw()
+            gateway, clock = gateways[index]
             gw_time = gps_time = None
             if clock == "gps":
-                gw_time = at * 1000
-                gps_time = at // 1000 * 1_000_000
-                gps = gps if gps is not None else gps_time
+                gw_time, gps = exact, by_gps
+                gps_time = by_gps
             elif clock == "ntp":
                 gw_time = (at + (bits >> 48) % 30_000 - 15_000) * 1000
-            if gw_time is not None and stamped is None:
+            if stamped is None:
                 stamped = gw_time
-            rx.append(
-                RxInfo(
-                    self._gateways[reception.gateway],
-                    bits & 0xFFFF,
-                    gw_time,
-                    ns_base + (bits >> 20) % 60_000_000,
-                    gps_time,
-                    reception.rssi,
-                    reception.snr,
-                    channel,
-                    1 if channel < 3 else 0,
-                    (bits >> 32).to_bytes(4, "big"),
-                )
-            )
+            ns_time, context = ns_base + (bits >> 20) % 60_000_000, (bits >> 32).to_bytes(4, "big")
+            rx.append(RxInfo(gateway, bits & 0xFFFF, gw_time, ns_time, gps_time, rssi, snr, channel, rf_chain, context))
         if gps is not None:
             return tuple(rx), gps
         return tuple(rx), stamped if stamped is not None else ns_base + 200_000_000
@@ -138,13 +127,14 @@ class Network:
 
     @staticmethod
     def _message(station: Station, event: str, deduplication_id: str | None, body: bytes, time: int) -> Message:
+        addressed = event in {"up", "join"}
         return Message(
-            topic=station.identity.topic(event),
-            event=event,
-            dev_eui=station.device.dev_eui,
-            deduplication_id=deduplication_id,
-            body=body,
-            time=time // 1000,
-            dev_addr=None if event in {"status", "log"} else station.session.dev_addr,
-            declared=station.device.point.device.declared,
+            station.topic(event),
+            event,
+            station.device.dev_eui,
+            deduplication_id,
+            body,
+            time // 1000,
+            station.session.dev_addr if addressed else None,
+            station.declared,
         )

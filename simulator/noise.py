@@ -14,6 +14,7 @@ _MASK = (1 << 64) - 1
 _GOLDEN = 0x9E3779B97F4A7C15
 _ROOT3 = math.sqrt(3.0)
 _WORDS = struct.Struct("<8Q")
+_LANE, _LANES = 0xFFFFFFFF, 0x0000FFFF0000FFFF
 
 
 def seed_of(*parts: str | int) -> int:
@@ -38,8 +39,8 @@ def unit(seed: int, n: int) -> float:
 def normal(seed: int, n: int) -> float:
     """Mean 0, deviation 1, within ±3.5: the sum of four uniforms (Irwin-Hall)."""
     x = mix(seed, n)
-    total = (x & 0xFFFF) + ((x >> 16) & 0xFFFF) + ((x >> 32) & 0xFFFF) + (x >> 48)
-    return (total / 65536.0 - 2.0) * _ROOT3
+    x = (x & _LANES) + (x >> 16 & _LANES)  # four uniforms of 16 bits added two by two
+    return (((x & _LANE) + (x >> 32)) / 65536.0 - 2.0) * _ROOT3
 
 
 class Smooth:
@@ -57,8 +58,9 @@ class Smooth:
     def __call__(self, t: float) -> float:
         position = t / self._period
         knot = math.floor(position)
-        if knot != self._knot:
-            self._left = normal(self._seed, knot)
+        known = self._knot
+        if knot != known:
+            self._left = self._right if known is not None and knot == known + 1 else normal(self._seed, knot)
             self._right = normal(self._seed, knot + 1)
             self._knot = knot
         f = position - knot
@@ -76,29 +78,26 @@ class Draws:
         self._block = 0
         self._left: list[int] = []
 
-    def _more(self) -> None:
+    def _more(self) -> list[int]:
         text = b"%d/%d" % (self._occasion, self._block)
-        self._left = list(_WORDS.unpack(blake2b(text, digest_size=64, key=self._key).digest()))
+        self._left = left = list(_WORDS.unpack(blake2b(text, digest_size=64, key=self._key).digest()))
         self._block += 1
+        return left
 
     def bits(self) -> int:
         """64 bits."""
-        if not self._left:
-            self._more()
-        return self._left.pop()
+        return (self._left or self._more()).pop()
 
     def unit(self) -> float:
         """Uniform in [0, 1)."""
-        return (self.bits() >> 11) * 2.0**-53
+        return ((self._left or self._more()).pop() >> 11) * 2.0**-53
 
     def below(self, n: int) -> int:
         """An integer in [0, n)."""
-        return self.bits() % n
+        return (self._left or self._more()).pop() % n
 
     def normal(self) -> float:
         """Mean 0, deviation 1, within ±3.5."""
-        if not self._left:
-            self._more()
-        x = self._left.pop()
-        total = (x & 0xFFFF) + ((x >> 16) & 0xFFFF) + ((x >> 32) & 0xFFFF) + (x >> 48)
-        return (total / 65536.0 - 2.0) * _ROOT3
+        x = (self._left or self._more()).pop()
+        x = (x & _LANES) + (x >> 16 & _LANES)
+        return (((x & _LANE) + (x >> 32)) / 65536.0 - 2.0) * _ROOT3

@@ -115,7 +115,7 @@ class Nearby:
 class Radio:
     """The links of one device to every gateway that could ever hear it."""
 
-    __slots__ = ("_limit", "_links", "_loss_rate", "spreading_factor")
+    __slots__ = ("_limit", "_links", "_loss_rate", "dr", "spreading_factor")
 
     def __init__(
         self,
@@ -145,11 +145,8 @@ class Radio:
         hopeless = self._limit + _NOISE_DBM - 3.5 * _FADING
         self._links = tuple(link for link in links if link.signal > hopeless)[:_MOST_LINKS]
         self._loss_rate = loss_rate
-
-    @property
-    def dr(self) -> int:
+        self.dr = 12 - self.spreading_factor
         """EU868 data rate: DR5 is SF7 at 125 kHz, DR0 is SF12."""
-        return 12 - self.spreading_factor
 
     @property
     def limit(self) -> float:

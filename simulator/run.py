@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from simulator.collector import seldom_collecting
 from simulator.events.json_text import JsonEncoding
 from simulator.events.model import Encoding
 from simulator.faults.plan import Plan
@@ -22,7 +23,7 @@ from simulator.window import Window, check, microseconds, moment, window
 
 __all__ = ["Options", "Progress", "Summary", "export", "run"]
 
-_BATCH = 500
+_BATCH = 1000
 _TELL_EVERY = 0.25
 FLUSH_WITHIN = 10.0
 
@@ -44,7 +45,8 @@ def run(options: Options) -> Summary:
         covered = window(options, manifest.simulated_until(), microseconds(options.clock()))
         target = _target(options)
         try:
-            return _Run(options, scenario, seed, devices, manifest, target, covered).go()
+            with seldom_collecting():
+                return _Run(options, scenario, seed, devices, manifest, target, covered).go()
         finally:
             target.close()
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from hashlib import blake2b
 from typing import TypeVar
 
-from simulator.battery import battery
+from simulator.battery import Battery
 from simulator.catalogue import MODELS
 from simulator.encoders.truth import Payload, Report
 from simulator.noise import seed_of
@@ -21,7 +21,7 @@ Spec = TypeVar("Spec")
 class Device:
     """A device of the scenario. What it looks at is set up when it is first asked."""
 
-    __slots__ = ("_sensor", "_world", "dev_eui", "installed_at", "name", "point", "seed", "site")
+    __slots__ = ("_battery", "_sensor", "_world", "dev_eui", "installed_at", "name", "point", "seed", "site")
 
     def __init__(self, dev_eui: str, site: SiteSpec, point: PointSpec, seed: int, world: World) -> None:
         self.dev_eui = dev_eui
@@ -30,11 +30,13 @@ class Device:
         self.seed = seed
         self.name = name_of(point.device.model, dev_eui)
         self.installed_at = point.device.installed_at.timestamp()
+        self._battery = Battery(point.device.model, seed, self.installed_at)
         self._world = world
         self._sensor: Sensor | None = None
 
     def _set_up(self) -> Sensor:
-        self._sensor = sensor(Fitted(self.site, self.point, self.dev_eui, self.seed), self._world)
+        fitted = Fitted(self.site, self.point, self.dev_eui, self.seed, self.installed_at, self._battery)
+        self._sensor = sensor(fitted, self._world)
         return self._sensor
 
     def report(self, t: float, since: float) -> Report:
@@ -57,7 +59,7 @@ class Device:
 
     def battery(self, t: float) -> float:
         """Share of the battery left, 1 new to 0 empty."""
-        return battery(self.point.device.model, self.seed, t - self.installed_at)
+        return self._battery.left(t)
 
 
 def sensor(fitted: Fitted, world: World) -> Sensor:

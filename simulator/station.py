@@ -39,7 +39,10 @@ class Session:
 class Station:
     """A device on air."""
 
-    __slots__ = ("_by_minute", "device", "identity", "interval", "last", "phase", "radio", "session", "trouble")
+    __slots__ = (
+        *("_by_minute", "_topic", "declared", "device", "identity", "interval", "last", "phase", "radio", "session"),
+        "trouble",
+    )
 
     def __init__(
         self,
@@ -56,6 +59,8 @@ class Station:
         self.device = device
         self._by_minute = MODELS[device.point.device.model].dated_by_minute
         self.identity = identity_of(scenario, device)
+        self._topic = self.identity.topic("up")
+        self.declared = device.point.device.declared
         self.radio = Radio(spot, scenario.gateways, device.seed, scenario.faults.loss_rate, near)
         self.session = session
         least = _DUTY * airtime(_LONGEST_FRAME, self.radio.spreading_factor) if spaced else SECOND
@@ -63,6 +68,10 @@ class Station:
         self.phase = mix(device.seed, 1) % self.interval
         self.last: int | None = None
         self.trouble: Trouble | None = None
+
+    def topic(self, event: str) -> str:
+        """Where an event of the device is published."""
+        return self._topic if event == "up" else self.identity.topic(event)
 
     def report_after(self, at: int) -> int:
         """The first report later than `at`: by the clock, or at once about a change of what it looks at."""

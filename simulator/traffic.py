@@ -111,7 +111,8 @@ class Traffic:
     def step(self) -> Message | None:
         """Lets the next thing happen; a message when it is one to publish (again, when its `id` is set)."""
         at, _, action = heapq.heappop(self._heap)
-        self.now = max(self.now, at)
+        if at > self.now:
+            self.now = at
         if isinstance(action, Message):
             return action
         station = action.station
@@ -121,7 +122,7 @@ class Traffic:
         draws = Draws(station.device.seed, at)
         speechless = station.trouble is not None and station.trouble.speechless(at)
         sendings: list[Sending] = []
-        if isinstance(action, _Report | _Once):
+        if isinstance(action, (_Report, _Once)):
             if not speechless:
                 sendings = self._network.report(station, at, draws)
                 self.lost_on_air += not sendings
@@ -167,12 +168,13 @@ class Traffic:
             faults.append("disorder")
             at += 5 * SECOND + draws.below(115 * SECOND)
         again = draws.unit() < self._faults.duplicate_rate
-        if self._plan is not None and self._plan.server_away(heard):
+        plan = self._plan
+        if plan is not None and plan.server_away(heard):
             # What it had heard dies with it.
             faults.append("chirpstack_restart")
             message.expect, message.outcome, message.reason, again = "unsent", None, None, False
             message.truths, message.marks = (), ()
-        held = None if self._plan is None else self._plan.held_until(heard)
+        held = None if plan is None else plan.held_until(heard)
         if held is not None:
             faults.append("backlog")
             message.marks = ()
@@ -181,7 +183,7 @@ class Traffic:
             faults.append("duplicate")
         if station.trouble is not None and message.event == "up" and message.expect != "repeat":
             station.trouble.passed(heard, message.truths, good=_UNDOUBTED.issuperset(faults))
-        message.fault = " ".join(faults) or None
+        message.fault = " ".join(faults) if faults else None
         self._push(at, message)
         if again:
             self._push(at + 50_000 + draws.below(4 * SECOND), message)

@@ -38,4 +38,5 @@ class Report(Protocol):
 
 def nearest(value: float, step: float, low: int, high: int) -> int:
     """The whole number of steps closest to `value`, kept within what the field can hold."""
-    return min(high, max(low, round(value / step)))
+    steps = round(value / step)
+    return low if steps < low else high if steps > high else steps

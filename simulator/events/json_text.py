@@ -66,12 +66,22 @@ def float32(value: float) -> str:
     return repr(value)
 
 
+@lru_cache(maxsize=8192)
+def _signal(rssi: int, snr: float) -> str:
+    return (f',"rssi":{rssi}' if rssi else "") + (f',"snr":{float32(snr)}' if snr else "")
+
+
+@lru_cache(maxsize=32)
+def _channel(channel: int, rf_chain: int) -> str:
+    return (f',"channel":{channel}' if channel else "") + (f',"rfChain":{rf_chain}' if rf_chain else "")
+
+
 class JsonEncoding:
     """Writes events as JSON text; what never changes of a device or a gateway is written once."""
 
     def __init__(self) -> None:
         self._devices: dict[str, str] = {}
-        self._gateways: dict[str, str] = {}
+        self._gateways: dict[str, tuple[str, str]] = {}
 
     def _device(self, identity: Identity) -> str:
         text = self._devices.get(identity.dev_eui)
@@ -92,34 +102,35 @@ class JsonEncoding:
             self._devices[identity.dev_eui] = text
         return text
 
-    def _location(self, gateway: Gateway) -> str:
-        text = self._gateways.get(gateway.gateway_id)
-        if text is None:
-            parts = (("latitude", gateway.latitude), ("longitude", gateway.longitude), ("altitude", gateway.altitude))
-            text = "{" + ",".join(f'"{name}":{float(value)!r}' for name, value in parts if value) + "}"
-            self._gateways[gateway.gateway_id] = text
+    def _gateway(self, gateway: Gateway) -> tuple[str, str]:
+        """How each of its receptions begins, and goes on after what was measured."""
+        parts = (("latitude", gateway.latitude), ("longitude", gateway.longitude), ("altitude", gateway.altitude))
+        place = "{" + ",".join(f'"{name}":{float(value)!r}' for name, value in parts if value) + "}"
+        text = (f'{{"gatewayId":"{gateway.gateway_id}"', f',"location":{place},"context":"')
+        self._gateways[gateway.gateway_id] = text
         return text
 
-    def _rx(self, rx: RxInfo) -> str:
-        gateway, uplink_id, gw_time, ns_time, gps_time, rssi, snr, channel, rf_chain, context = rx
-        text = f'{{"gatewayId":"{gateway.gateway_id}"'
-        if uplink_id:
-            text += f',"uplinkId":{uplink_id}'
-        if gw_time is not None:
-            text += f',"gwTime":"{timestamp(gw_time)}"'
-        text += f',"nsTime":"{timestamp(ns_time)}"'
-        if gps_time is not None:
-            text += f',"timeSinceGpsEpoch":"{duration(since_gps_epoch(gps_time))}"'
-        if rssi:
-            text += f',"rssi":{rssi}'
-        if snr:
-            text += f',"snr":{float32(snr)}'
-        if channel:
-            text += f',"channel":{channel}'
-        if rf_chain:
-            text += f',"rfChain":{rf_chain}'
-        seal = b2a_base64(context, newline=False).decode()
-        return f'{text},"location":{self._location(gateway)},"context":"{seal}","crcStatus":"CRC_OK"}}'
+    def _receptions(self, rx: tuple[RxInfo, ...]) -> str:
+        """What stands between the brackets of `rxInfo`; a moment that several gateways stamp is written once."""
+        texts: list[str] = []
+        stamped = since = None
+        gw_text = gps_text = ""
+        for gateway, uplink_id, gw_time, ns_time, gps_time, rssi, snr, channel, rf_chain, context in rx:
+            head, place = self._gateways.get(gateway.gateway_id) or self._gateway(gateway)
+            if uplink_id:
+                head = f'{head},"uplinkId":{uplink_id}'
+            if gw_time != stamped:
+                stamped = gw_time
+                gw_text = "" if gw_time is None else f',"gwTime":"{timestamp(gw_time)}"'
+            if gps_time != since:
+                since = gps_time
+                gps_text = "" if gps_time is None else f',"timeSinceGpsEpoch":"{duration(since_gps_epoch(gps_time))}"'
+            seal = b2a_base64(context, newline=False).decode()
+            texts.append(
+                f'{head}{gw_text},"nsTime":"{timestamp(ns_time)}"{gps_text}{_signal(rssi, snr)}'
+                f'{_channel(channel, rf_chain)}{place}{seal}","crcStatus":"CRC_OK"}}'
+            )
+        return ",".join(texts)
 
     def up(self, event: Uplink) -> bytes:
         """The body of an `up` event."""
@@ -128,7 +139,7 @@ class JsonEncoding:
             f',"deviceInfo":{self._device(event.identity)},"devAddr":"{event.dev_addr}","adr":true'
             f',"dr":{event.dr},"fCnt":{event.f_cnt},"fPort":{event.f_port},"confirmed":false'
             f',"data":"{b2a_base64(event.data, newline=False).decode()}"'
-            f',"rxInfo":[{",".join(map(self._rx, event.rx))}],"txInfo":{{"frequency":{event.frequency}'
+            f',"rxInfo":[{self._receptions(event.rx)}],"txInfo":{{"frequency":{event.frequency}'
             f',"modulation":{{"lora":{{"bandwidth":125000,"spreadingFactor":{event.spreading_factor}'
             ',"codeRate":"CR_4_5"}}},"regionConfigId":"eu868"}'
         ).encode()

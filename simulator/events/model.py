@@ -8,6 +8,7 @@ from typing import NamedTuple, Protocol
 
 _GPS_EPOCH = 315964800
 _LEAP_SECONDS = 18
+_VARIANT = dict(zip("0123456789abcdef", "89ab" * 4, strict=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,5 +129,4 @@ def since_gps_epoch(time: int) -> int:
 def stable_uuid(*parts: str | int) -> str:
     """A UUID of version 4's shape that is always the same for the same parts."""
     text = blake2b("\x1f".join(map(str, parts)).encode(), digest_size=16).hexdigest()
-    variant = "89ab"[int(text[16], 16) & 3]
-    return f"{text[:8]}-{text[8:12]}-4{text[13:16]}-{variant}{text[17:20]}-{text[20:]}"
+    return f"{text[:8]}-{text[8:12]}-4{text[13:16]}-{_VARIANT[text[16]]}{text[17:20]}-{text[20:]}"

@@ -95,7 +95,7 @@ class ProtobufEncoding:
             context=dict(event.context),
         )
         message.time.seconds, message.time.nanos = divmod(event.time, _NANO)
-        return message.SerializeToString()
+        return message.SerializeToString(deterministic=True)  # the one event with a map of several keys
 
 
 def _rx(rx: RxInfo) -> gw.UplinkRxInfo:

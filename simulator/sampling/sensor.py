@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from simulator.battery import battery
+from simulator.battery import Battery
 from simulator.encoders.truth import Report
 from simulator.scenario.model import PointSpec, SiteSpec
 
@@ -29,16 +29,13 @@ class Fitted:
     point: PointSpec
     dev_eui: str
     seed: int
-
-    @property
-    def installed(self) -> float:
-        """Since when, seconds since 1970."""
-        return self.point.device.installed_at.timestamp()
+    installed: float  # since when, seconds since 1970
+    battery: Battery
 
     def left(self, t: float) -> float:
         """Share of the battery left, 1 new to 0 empty."""
-        return battery(self.point.device.model, self.seed, t - self.installed)
+        return self.battery.left(t)
 
     def percent(self, t: float) -> int:
         """The same as the whole percent a device tells."""
-        return round(100 * self.left(t))
+        return round(100 * self.battery.left(t))

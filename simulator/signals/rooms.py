@@ -61,7 +61,7 @@ class RoomAir:
     """The air of one room; `at(t)` is pure, the last day is kept only to be quick."""
 
     __slots__ = (
-        *("_child", "_day", "_draught", "_open_air", "_ordinal", "_room", "_seed", "_set_point", "_steps"),
+        *("_begins", "_child", "_day", "_draught", "_open_air", "_ordinal", "_room", "_seed", "_set_point", "_steps"),
         *("_unit_co2", "_unit_humidity", "_unit_temperature", "_weather"),
     )
 
@@ -78,7 +78,7 @@ class RoomAir:
         self._child = room.kind in {"classroom", "canteen", "nursery"}
         self._steps = boundaries(room.kind)
         self._ordinal = -1
-        self._day = array("d")
+        self._day = self._begins = array("d")
 
     def _wanted(self, hour: float, working: bool) -> float:
         first, last = (8.0, 21.5) if self._room.kind in {"gym", "hall"} else (6.0, 17.5)
@@ -155,8 +155,9 @@ class RoomAir:
         ordinal = local_day(t)
         if ordinal != self._ordinal:
             self._day, self._ordinal = self._integrate(ordinal), ordinal
+            self._begins = self._day[::_COLUMNS]
         day = self._day
-        i = bisect_right(day[::_COLUMNS], t) - 1
+        i = bisect_right(self._begins, t) - 1
         start, co2, co2_end, vapour, vapour_end, rate, warmth, present = day[i * _COLUMNS : (i + 1) * _COLUMNS]
         keep = math.exp(-rate * (t - start))
         co2 = co2_end + (co2 - co2_end) * keep
