@@ -6,14 +6,14 @@ What a run makes, it makes by the million and lets go of at once, without cycles
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 _YOUNG = 50_000
 
 
 @contextmanager
-def seldom_collecting() -> Iterator[None]:
+def seldom_collecting() -> Generator[None]:
     """Leaves what is there now out of collections, and collects seldom; afterwards as before."""
     before = gc.get_threshold()
     gc.freeze()

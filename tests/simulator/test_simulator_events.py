@@ -11,7 +11,7 @@ from chirpstack_api import integration
 from google.protobuf import json_format
 
 from simulator.events.json_text import JsonEncoding, duration, float32, timestamp
-from simulator.events.model import Gateway, Identity, Join, RxInfo, Status, Uplink, stable_uuid
+from simulator.events.model import Gateway, Identity, Join, Log, RxInfo, Status, Uplink, stable_uuid
 from simulator.events.protobuf import ProtobufEncoding
 
 DATA = Path(__file__).parent / "data"
@@ -144,3 +144,14 @@ def test_deduplication_ids_are_version_4() -> None:
     assert len(ids) == 100
     assert all(text[14] == "4" and text[19] in "89ab" for text in ids)
     assert stable_uuid(1, "a", 5) == stable_uuid(1, "a", 5)
+
+
+def test_maps_of_protobuf_are_written_in_the_order_of_their_keys() -> None:
+    """Protobuf leaves their order open, and Python's library changes it from process to process."""
+    keys = [f"key{n:02d}" for n in range(12)]
+    context = tuple((key, "x") for key in reversed(keys))
+    log = ProtobufEncoding().log(Log(IDENTITY, AT, "ERROR", "UPLINK_CODEC", "broken", context))
+    up = ProtobufEncoding().up(NO_CODEC._replace(identity=replace(IDENTITY, tags=context)))
+    for body in (log, up):
+        places = [body.index(key.encode()) for key in keys]
+        assert places == sorted(places)
