@@ -176,5 +176,5 @@ def mosquitto_binary() -> Path:
 @pytest.fixture
 def mosquitto(mosquitto_binary: Path, tmp_path: Path) -> Iterator[Broker]:
     """A broker of this test's own, on a free port."""
-    with Broker(mosquitto_binary, tmp_path / "mosquitto") as broker:
+    with Broker(mosquitto_binary, tmp_path / "mosquitto", save_every=1) as broker:
         yield broker

@@ -21,20 +21,22 @@ from services.demo.ports import free_port, require_free
 
 MOSQUITTO = Software(name="mosquitto", packages=("mosquitto",), programs="usr/sbin/mosquitto")
 POLL = 0.02
+SAVE_EVERY = 10
+"""Seconds; as in deploy/mosquitto/terroir.conf."""
 
 # Mosquitto's defaults drop acknowledged messages of an absent subscriber after 1,000, and after `kill -9` all
 # of up to half an hour (docs/decisions). max_queued_bytes would drop silently too: the memory limit does not,
-# it stops acknowledging.
+# it stops acknowledging. A save writes all there is: more memory wants a longer interval (docs/operations.md).
 CONFIGURATION = """\
 listener {port} 127.0.0.1
 allow_anonymous true
 persistence true
 persistence_location {folder}/data/
-autosave_interval 1
+autosave_interval {save_every}
 autosave_on_changes false
 max_queued_messages 0
 max_inflight_messages 4000
-memory_limit 1073741824
+memory_limit 536870912
 persistent_client_expiration 7d
 set_tcp_nodelay true
 connection_messages false
@@ -74,14 +76,15 @@ class Broker:
     """One broker on one folder, listening on 127.0.0.1 only: `start`, `stop`, `kill`, or a `with` block.
 
     `port` 0 takes a free one and keeps it over restarts. What it has queued and its sessions stay in
-    `folder`; it saves them every second and when stopped, so `kill` costs what came in the last second.
+    `folder`; it saves them every `save_every` seconds and when stopped, so `kill` costs what waited since.
     Not saved at all, by Mosquitto 2.0, is the session of a client that connected with Clean Start.
 
     `start` raises PortTaken, FolderInUse, NoAccount, or ServerFailed with the end of the log.
     """
 
-    def __init__(self, program: Path, folder: Path, *, port: int = 0) -> None:
+    def __init__(self, program: Path, folder: Path, *, port: int = 0, save_every: int = SAVE_EVERY) -> None:
         self.program = program
+        self.save_every = save_every
         self.folder = folder.resolve()
         self.port = port
         self.log = self.folder / "mosquitto.log"
@@ -117,7 +120,8 @@ class Broker:
             self.port = self.port or free_port()
             require_free(self.port, "Mosquitto")
             configuration = self.folder / "mosquitto.conf"
-            configuration.write_text(CONFIGURATION.format(port=self.port, folder=self.folder), encoding="utf-8")
+            settings = {"port": self.port, "folder": self.folder, "save_every": self.save_every}
+            configuration.write_text(CONFIGURATION.format_map(settings), encoding="utf-8")
             self._child = Child(
                 [self.program, "-c", configuration],
                 log=self.log,

@@ -68,7 +68,7 @@ class Stack:
         place = (setup.disk.folder if setup.disk is not None else folder) / "postgres"
         small = {"max_wal_size": "256MB", "checkpoint_timeout": "60s", "max_connections": "60", **settings}
         self.database = Server(binaries(), place, port=0, settings=small)
-        self.broker = Broker(mosquitto_program(), folder / "mosquitto")
+        self.broker = Broker(mosquitto_program(), folder / "mosquitto", save_every=1)
         self.autosaved = self.broker.folder / "data" / "mosquitto.db"
         self.api_port = free_port()
         self.metrics: list[int] = [free_port() for _ in range(setup.members)]

@@ -318,7 +318,11 @@ def wait_until_saved(broker: Installed, since: float) -> None:
 
 
 @pytest.mark.parametrize("end", ["stop", "kill"])
-def test_an_absent_session_finds_everything_after_a_restart(broker: Installed, end: str) -> None:
+def test_an_absent_session_finds_everything_after_a_restart(deploy: Path, installed: Installed, end: str) -> None:
+    broker = installed
+    broker.replaced = {"autosave_interval 10": "autosave_interval 1"}
+    broker.configure(deploy)
+    broker.start()
     absent_session(broker)
     lns = Client(broker, "chirpstack")
     lns.connect()
