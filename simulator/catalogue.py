@@ -12,8 +12,9 @@ from typing import NamedTuple
 class Facts(NamedTuple):
     """What is known of a model.
 
-    `tells_changes`: it sends at once when what it looks at changes. `dated_by_minute`: its values are dated by the
-    whole minute of sending, so it does not send within some seconds of a full minute.
+    `looks_at` (or `or_at`): the key of a point that says what is there. `tells_changes`: it sends at once when what it
+    looks at changes. `dated_by_minute`: its values are dated by the whole minute of sending, so it does not send within
+    some seconds of a full minute.
     """
 
     looks_at: str
@@ -21,6 +22,7 @@ class Facts(NamedTuple):
     battery_years: float
     tells_changes: bool = False
     dated_by_minute: bool = False
+    or_at: str | None = None
 
 
 MODELS: dict[str, Facts] = {
@@ -33,7 +35,7 @@ MODELS: dict[str, Facts] = {
     "elsys/ers": Facts("room", "a81758fffe", 6),
     "dingtek/df702-df703": Facts("container", "8cf9572000", 6),
     "axioma/qalcosonic-w1": Facts("meter", "8c8306070d", 14),
-    "watteco/pulse-senso": Facts("meter", "70b3d5e75e", 10),
+    "watteco/pulse-senso": Facts("meter", "70b3d5e75e", 10, or_at="supply"),
     "watteco/tico": Facts("supply", "70b3d5e75f", 50),
     "bosch/tps110": Facts("bay", "0004a30b00", 5, tells_changes=True),
     "nwave/nps": Facts("bay", "0080e11505", 8, tells_changes=True),

@@ -36,6 +36,9 @@ _A_VALUE = "INSERT INTO value VALUES (?,?,?,?,?,?)"
 _AT_ONCE = 40  # rows of a statement: values are most of what is written
 _MANY_VALUES = _A_VALUE + ",(?,?,?,?,?,?)" * (_AT_ONCE - 1)
 _MANY = 6 * _AT_ONCE
+_SHOWN = """CREATE TABLE IF NOT EXISTS shown (
+    message INTEGER, quantity TEXT, channel TEXT, value REAL, resolution REAL
+)"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +88,7 @@ class Manifest:
             # The log is copied into the file after 64 MB, not 4: its last page is written again in every batch.
             self._db.execute("PRAGMA wal_autocheckpoint = 16000")
             self._start(header, created_at)
+            self._db.execute(_SHOWN)
             self._last_id: int = self._db.execute("SELECT coalesce(max(id), 0) FROM message").fetchone()[0]
         except sqlite3.Error as error:
             self._db.close()
@@ -183,6 +187,7 @@ class Manifest:
         copies: list[tuple[int]] = []
         effects: list[tuple[object, ...]] = []
         marks: list[tuple[object, ...]] = []
+        shown: list[tuple[object, ...]] = []
         for message in messages:
             if message.id:
                 copies.append((message.id,))
@@ -214,6 +219,8 @@ class Manifest:
                 effects.append((number, message.outcome, message.reason))
             if message.marks:
                 marks += [(number, *mark) for mark in message.marks]
+            if message.shown and message.truths:
+                shown += [(number, t.quantity, t.channel, t.value, t.resolution) for t in message.shown]
             for quantity, value, resolution, channel, at in message.truths:
                 values += (number, quantity, channel, time if at is None else at, value, resolution)
         try:
@@ -225,6 +232,7 @@ class Manifest:
             db.executemany(_A_VALUE, [values[at : at + 6] for at in range(whole, len(values), 6)])
             db.executemany("INSERT INTO effect VALUES (?,?,?)", effects)
             db.executemany("INSERT INTO mark VALUES (?,?,?,?)", marks)
+            db.executemany("INSERT INTO shown VALUES (?,?,?,?,?)", shown)
             db.executemany("UPDATE message SET copies = copies + 1 WHERE id = ?", copies)
             db.executemany(
                 "UPDATE message SET acknowledged = acknowledged + 1 WHERE id BETWEEN ? AND ?", _stretches(acknowledged)

@@ -16,7 +16,8 @@ class Message:
     """One event to publish, with everything the manifest keeps. `id` is 0 until the manifest gives one.
 
     `outcome` (of an uplink) and `reason` (of the quarantine) are what a fault makes of it, None where nothing special
-    is expected; `marks` the flags it must raise; `unsent` is recorded and never published.
+    is expected; `shown` is what a store derives from its values, as long as it has those; `marks` the flags it must
+    raise; `unsent` is recorded and never published.
     """
 
     topic: str
@@ -32,6 +33,7 @@ class Message:
     payload: bytes | None = None
     gateways: int | None = None
     truths: tuple[Truth, ...] = ()
+    shown: tuple[Truth, ...] = ()
     fault: str | None = None
     id: int = 0
     expect: Expect = "stored"

@@ -66,6 +66,7 @@ class Network:
         message = self._message(station, "up", event.deduplication_id, self._encoding.up(event), event.time)
         message.f_cnt, message.f_port, message.payload = event.f_cnt, payload.f_port, payload.data
         message.gateways, message.truths = len(event.rx), payload.truths
+        message.shown = payload.shown
         return message
 
     def log(self, station: Station, event: Log) -> Message:

@@ -6,6 +6,7 @@ import csv
 from pathlib import Path
 
 from simulator.errors import TargetError
+from simulator.sampling.metering import PULSE_ENTRY, pulses
 from simulator.scenario.load import load, organisation_paths
 from simulator.scenario.model import PointSpec, Scenario
 from simulator.sensors import dev_eui_of
@@ -28,8 +29,13 @@ COLUMNS = (
     "channel",
     "expected_interval",
     "mounting_height",
+    "counted_quantity",
     "pulse_weight",
+    "pulse_channel",
+    "start_index",
+    "start_pulses",
 )
+_PULSES = "watteco/pulse-senso"
 
 
 def rows(scenario: Scenario) -> list[tuple[str, ...]]:
@@ -54,7 +60,7 @@ def rows(scenario: Scenario) -> list[tuple[str, ...]]:
             point.device.channel,
             str(point.device.interval),
             "" if point.device.mounting_height is None else str(point.device.mounting_height),
-            _pulse_weight(point),
+            *_counted(point),
         )
         for site in scenario.sites
         for point in site.points
@@ -62,11 +68,18 @@ def rows(scenario: Scenario) -> list[tuple[str, ...]]:
     ]
 
 
-def _pulse_weight(point: PointSpec) -> str:
-    """Cubic metres for each pulse of a water meter."""
-    if point.meter is None or point.device.model != "watteco/pulse-senso":
-        return ""
-    return repr(point.meter.litres_per_pulse / 1000)
+def _counted(point: PointSpec) -> tuple[str, ...]:
+    """What the pulses count, for each pulse, on which input; dial and pulses when the sensor was fitted."""
+    if point.device.model != _PULSES:
+        return "", "", "", "", ""
+    if point.supply is not None:
+        quantity, each, start = "energy_active_total", point.supply.wh_per_pulse, 1000 * point.supply.start_index
+    elif point.meter is not None:
+        quantity, each, start = "water_volume_total", point.meter.litres_per_pulse, point.meter.start_volume
+    else:
+        raise AssertionError(f"the scenario reader let {point.name!r} through without a meter")
+    # Wh and litres; a store has kWh and cubic metres.
+    return quantity, repr(each / 1000), str(PULSE_ENTRY), repr(start / 1000), str(pulses(start, each))
 
 
 def write(scenario: Scenario, path: Path) -> None:

@@ -93,6 +93,20 @@ class SentValue(NamedTuple):
     flags: int
 
 
+class SentShown(NamedTuple):
+    """What the simulated world had of a quantity that is derived from a value of a message. `due`: it must be shown."""
+
+    dev_eui: str
+    quantity: str
+    channel: str
+    measured_at: datetime
+    value: float
+    resolution: float
+    deduplication_id: str | None
+    due: bool
+    fault: str
+
+
 class Manifest:
     """An open manifest. Every pass reads the same moment of it, even while a simulator writes on."""
 
@@ -104,6 +118,8 @@ class Manifest:
         if not connection.execute(self._sql["has_effects"]).fetchone()[0]:
             connection.execute(self._sql["create_effect"])
             connection.execute(self._sql["create_mark"])
+        if not connection.execute(self._sql["has_shown"]).fetchone()[0]:
+            connection.execute(self._sql["create_shown"])
         self.messages, self.values = self._size()
 
     @property
@@ -172,6 +188,10 @@ class Manifest:
     def bodies(self) -> Iterator[SentBody]:
         for row in self._connection.execute(self._sql["bodies"]):
             yield SentBody(*row)
+
+    def shown(self) -> Iterator[SentShown]:
+        for dev_eui, quantity, channel, at, *rest, due, fault in self._connection.execute(self._sql["shown"]):
+            yield SentShown(dev_eui, quantity, channel, _EPOCH + timedelta(microseconds=at), *rest, bool(due), fault)
 
     def readings(self) -> Iterator[SentValue]:
         for (

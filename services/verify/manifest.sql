@@ -53,6 +53,23 @@ LEFT JOIN (SELECT message, quantity, channel, sum(flags) AS flags FROM mark GROU
     ON k.message = v.message AND k.quantity = v.quantity AND k.channel = v.channel AND v.measured_at = m.time
 ORDER BY m.dev_eui, v.quantity, v.channel, v.measured_at;
 
+-- name: shown
+-- What is to be shown beside the values, derived from them, in the order of the values.
+SELECT
+    m.dev_eui, s.quantity, s.channel, m.time, s.value, s.resolution, m.deduplication_id,
+    m.acknowledged > 0 AND m.declared AND m.expect IN ('stored', 'repeat'), coalesce(m.fault, '')
+FROM shown s
+JOIN message m ON m.id = s.message
+ORDER BY m.dev_eui, s.quantity, s.channel, m.time;
+
+-- name: has_shown
+-- Whether the manifest says what is derived from its values.
+SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = 'shown';
+
+-- name: create_shown
+-- In its place for an older manifest: nothing is known of what is derived.
+CREATE TEMP TABLE shown (message INTEGER, quantity TEXT, channel TEXT, value REAL, resolution REAL);
+
 -- name: has_effects
 -- Whether the manifest has the tables of format 2.
 SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = 'effect';

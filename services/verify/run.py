@@ -5,6 +5,7 @@ from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
+from services.verify.derived import compare_derived
 from services.verify.fates import Fates
 from services.verify.flags import FlagRules
 from services.verify.frames import compare_repetitions, compare_uplinks, judge_handed
@@ -56,5 +57,6 @@ def verify(
         quarantine = compare_quarantine(sent, store, scratch, fates, advance)
         settle(scratch, fates, uplinks, events)
         readings = compare_readings(sent, store, scratch, fates, rules, advance)
+        derived = compare_derived(sent, store, lambda _lines: None)
         progress(total, total)
-    return Verdict((uplinks, events, quarantine, readings), fates)
+    return Verdict((uplinks, events, quarantine, readings, derived), fates)

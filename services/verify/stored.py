@@ -80,6 +80,16 @@ class StoredReading(NamedTuple):
     received_at: datetime | None
 
 
+class StoredShown(NamedTuple):
+    """A value that the store derives from a reading and the parameters of the installation."""
+
+    dev_eui: str
+    quantity: str
+    channel: str
+    measured_at: datetime
+    value: float
+
+
 class Store:
     """A snapshot of the database, streamed."""
 
@@ -118,6 +128,9 @@ class Store:
 
     def quarantine(self) -> Iterator[Quarantined]:
         return map(Quarantined._make, self._stream("quarantined"))
+
+    def shown(self) -> Iterator[StoredShown]:
+        return map(StoredShown._make, self._stream("derived_values"))
 
     def readings(self) -> Iterator[StoredReading]:
         return map(StoredReading._make, self._stream("readings"))

@@ -64,8 +64,8 @@ class Verdict:
 
     @property
     def lost(self) -> int:
-        """Acknowledged messages that are nowhere; readings are not counted, their frames are."""
-        return sum(tally.faults[Kind.MISSING] for tally in self.tallies if tally.name != "readings")
+        """Acknowledged messages that are nowhere; readings and what is derived are not counted, their frames are."""
+        return sum(tally.faults[Kind.MISSING] for tally in self.tallies if tally.name not in {"readings", "derived"})
 
     def tally(self, name: str) -> Tally:
         return next(tally for tally in self.tallies if tally.name == name)

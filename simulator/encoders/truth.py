@@ -21,11 +21,16 @@ class Truth(NamedTuple):
 
 
 class Payload(NamedTuple):
-    """The application payload of one uplink."""
+    """The application payload of one uplink.
+
+    `shown` is what a store derives from it with the parameters of the installation, a volume from pulses; its
+    resolution is that of the derivation.
+    """
 
     f_port: int
     data: bytes
     truths: tuple[Truth, ...]
+    shown: tuple[Truth, ...] = ()
 
 
 class Report(Protocol):

@@ -21,15 +21,17 @@ _INDEX = struct.Struct(">BBHHBI")
 
 @dataclass(frozen=True, slots=True)
 class PulseIndex:
-    """The index of one input (1 to 3) of a Pulse Sens'O."""
+    """The index of one input (1 to 3) of a Pulse Sens'O, and what the meter whose pulses it counts has counted."""
 
     entry: int
     index: int
+    counted: Truth | None = None
 
     def encode(self) -> Payload:
         """The 11 bytes, with what they mean."""
         data = _INDEX.pack((self.entry - 1) << 5 | 0x11, 0x0A, 0x000F, 0x0402, 0x23, self.index)
-        return Payload(F_PORT, data, (Truth("pulse_count_total", float(self.index), 0.0, str(self.entry)),))
+        truth = Truth("pulse_count_total", float(self.index), 0.0, str(self.entry))
+        return Payload(F_PORT, data, (truth,), () if self.counted is None else (self.counted,))
 
 
 @dataclass(frozen=True, slots=True)

@@ -204,6 +204,7 @@ class Air:
             payload=b"" if sent.payload is None else sent.payload.data,
             gateways=gateways,
             truths=() if sent.payload is None else sent.payload.truths,
+            shown=() if sent.payload is None else sent.payload.shown,
         )
         one.message = (sent.f_cnt or 0, message)
         return message

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from simulator.encoders.axioma import HOURLY_RECORDS, W1
 from simulator.encoders.fludia import Fm432
-from simulator.encoders.truth import Report
+from simulator.encoders.truth import Report, Truth
 from simulator.encoders.watteco import Linky, PulseIndex
 from simulator.sampling.sensor import Fitted, Sensor
 from simulator.sampling.world import World
@@ -20,6 +20,12 @@ from simulator.signals.meters import Meter, WaterVolume
 _LEAK_HOURS, _LEAK_LITRES = 24, 8
 _STEP, _STEPS = 900, 8  # of an FM432
 _POWER_FACTOR = 0.96
+PULSE_ENTRY = 1  # the input of a pulse sensor that the meter is wired to
+
+
+def pulses(amount: float, each: float) -> int:
+    """How many pulses a meter has given when it has counted `amount`, at `each` a pulse."""
+    return int(amount / each)
 
 
 def meter(spec: MeterSpec, fitted: Fitted, world: World) -> Sensor:
@@ -31,10 +37,12 @@ def meter(spec: MeterSpec, fitted: Fitted, world: World) -> Sensor:
     return _w1(volume, fitted)
 
 
-def _pulses(volume: WaterVolume, litres: float) -> Sensor:
+def _pulses(volume: WaterVolume, each: float) -> Sensor:
     def sample(t: float, since: float) -> Report:
         del since
-        return PulseIndex(1, int(volume.litres(t) / litres))
+        litres = volume.litres(t)
+        counted = Truth("water_volume_total", litres / 1000, each / 1000, str(PULSE_ENTRY))
+        return PulseIndex(PULSE_ENTRY, pulses(litres, each), counted)
 
     return Sensor(sample)
 
@@ -59,7 +67,19 @@ def supply(spec: SupplySpec, fitted: Fitted, world: World) -> Sensor:
     """A device that reads an electricity meter."""
     what = Supply(spec.kind, spec.kwh_per_day, spec.kwh_per_degree_day, spec.start_index, fitted.installed)
     electricity = Electricity(what, world.degree_days, fitted.seed)
+    if fitted.point.device.model == "watteco/pulse-senso":
+        return _energy_pulses(electricity, spec.wh_per_pulse)
     return _tico(electricity) if fitted.point.device.model == "watteco/tico" else _fm432(electricity)
+
+
+def _energy_pulses(electricity: Electricity, each: float) -> Sensor:
+    def sample(t: float, since: float) -> Report:
+        del since
+        kwh = electricity.index(t)
+        counted = Truth("energy_active_total", kwh, each / 1000, str(PULSE_ENTRY))
+        return PulseIndex(PULSE_ENTRY, pulses(1000 * kwh, each), counted)
+
+    return Sensor(sample)
 
 
 def _tico(electricity: Electricity) -> Sensor:

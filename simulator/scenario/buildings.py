@@ -89,6 +89,8 @@ def building_power(lot: Lot) -> tuple[PointSpec, ...]:
     kind, daily, degree_day = uses[lot.number % 3]
     share = between(lot.seed, 10, 0.6, 1.6, 2)
     supply = SupplySpec(kind, daily * share, degree_day * share, between(lot.seed, 11, 1e4, 4e5))
+    if lot.seed % 5 == 0:
+        return (_POWER.point(lot, "", "watteco/pulse-senso", HOUR, supply=supply),)
     if lot.seed % 2:
         return (_POWER.point(lot, "", "fludia/fm432", 2 * HOUR, supply=supply),)
     return (_POWER.point(lot, "", "watteco/tico", 30 * MINUTE, supply=supply),)

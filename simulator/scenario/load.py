@@ -149,13 +149,17 @@ def _check_counts(devices: CountsSpec, gateways: int, reader: Reader, path: str)
 
 
 def _check_point(point: PointSpec, reader: Reader, path: str) -> None:
-    needed = MODELS[point.device.model].looks_at
-    for name in LOOKED_AT:
-        spec = getattr(point, name)
-        if name == needed and spec is None:
-            raise reader.error(path, f"a {point.device.model} needs the key {needed!r}")
-        if name != needed and spec is not None:
+    facts = MODELS[point.device.model]
+    needed = facts.looks_at
+    given = [name for name in LOOKED_AT if getattr(point, name) is not None]
+    for name in given:
+        if name not in {needed, facts.or_at}:
             raise reader.error(f"{path}.{name}", f"a {point.device.model} looks at a {needed}, not at a {name}")
+    if not given:
+        other = "" if facts.or_at is None else f" or {facts.or_at!r}"
+        raise reader.error(path, f"a {point.device.model} needs the key {needed!r}{other}")
+    if len(given) > 1:
+        raise reader.error(path, f"a {point.device.model} looks at one of them: {', '.join(given)}")
     if point.container is not None and point.device.mounting_height is None:
         raise reader.error(f"{path}.device", "a container needs 'mounting_height', mm from the sensor to its floor")
 

@@ -161,12 +161,16 @@ class BaySpec:
 
 @dataclass(frozen=True, slots=True)
 class SupplySpec:
-    """An electricity supply: kWh on an ordinary day and per degree-day, index in kWh when fitted."""
+    """An electricity supply: kWh on an ordinary day and per degree-day, index in kWh when fitted.
+
+    `wh_per_pulse` serves a pulse sensor at the meter.
+    """
 
     kind: SupplyKind
     kwh_per_day: float
     kwh_per_degree_day: float = 0.0
     start_index: float = 0.0
+    wh_per_pulse: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)

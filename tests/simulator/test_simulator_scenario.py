@@ -135,7 +135,8 @@ def test_territory_lists_declared_devices(hamlet: Path, tmp_path: Path) -> None:
         rows = list(csv.DictReader(file))
     assert header == (
         "dev_eui,model,organisation,commune,site,address,longitude,latitude,point,theme,purpose,privacy,published,"
-        "installed_at,channel,expected_interval,mounting_height,pulse_weight\n"
+        "installed_at,channel,expected_interval,mounting_height,counted_quantity,pulse_weight,pulse_channel,start_index,"
+        "start_pulses\n"
     )
     assert [row["point"] for row in rows] == ["Classe unique", "Mairie, accueil", "Verre", "Tilleul", "Abonné 1"]
     assert rows[1] == {
@@ -156,6 +157,10 @@ def test_territory_lists_declared_devices(hamlet: Path, tmp_path: Path) -> None:
         "channel": "",
         "expected_interval": "600",
         "mounting_height": "",
+        "counted_quantity": "",
         "pulse_weight": "",
+        "pulse_channel": "",
+        "start_index": "",
+        "start_pulses": "",
     }
     assert (rows[2]["mounting_height"], rows[4]["privacy"], rows[4]["published"]) == ("1700", "personal", "false")

@@ -210,6 +210,7 @@ def test_what_was_stored_as_sent_is_sound(world: World) -> None:
         "events": (1, 1),
         "quarantine": (1, 1),
         "readings": (5, 5),
+        "derived": (0, 0),
     }
     assert all(tally.not_due == tally.foreign == 0 for tally in verdict.tallies)
     assert "exactly once" in table(verdict)

@@ -74,3 +74,13 @@ ORDER BY coalesce(u.dev_eui, i.dev_eui, '') COLLATE "C", s.quantity COLLATE "C",
 SELECT dev_eui, dev_addr, f_cnt, deduplication_id::text, measured_at, gateway_count::integer, outcome <> 'repeat'
 FROM uplink
 ORDER BY dev_eui, dev_addr, f_cnt, received_at, id;
+
+-- name: derived_values
+-- What is shown of derived counters, as every view shows it, in order of device, quantity, channel and time.
+SELECT u.dev_eui, s.quantity, s.channel, m.measured_at, m.value
+FROM series s
+JOIN quantity q ON q.code = s.quantity AND q.kind = 'counter'
+JOIN reading_mapped m ON m.series = s.id
+JOIN uplink u ON u.id = m.uplink
+WHERE s.derived
+ORDER BY u.dev_eui COLLATE "C", s.quantity COLLATE "C", s.channel COLLATE "C", m.measured_at;

@@ -258,3 +258,5 @@ ALTER VIEW last_batch_visible OWNER TO terroir_view;
 REVOKE CREATE ON SCHEMA public FROM terroir_view;
 GRANT SELECT ON reading_visible, reading_hour_visible, reading_day_visible, latest_visible, uplink_visible,
     reception_visible, series_visible, last_batch_visible TO terroir_api;
+-- `terroir verify` compares what is shown with what was true.
+GRANT SELECT ON reading_mapped TO terroir_service;
