@@ -190,8 +190,12 @@ class Manifest:
             yield SentBody(*row)
 
     def shown(self) -> Iterator[SentShown]:
-        for dev_eui, quantity, channel, at, *rest, due, fault in self._connection.execute(self._sql["shown"]):
-            yield SentShown(dev_eui, quantity, channel, _EPOCH + timedelta(microseconds=at), *rest, bool(due), fault)
+        for row in self._connection.execute(self._sql["shown"]):
+            dev_eui, quantity, channel, at, value, resolution, deduplication_id, due, fault = row
+            measured_at = _EPOCH + timedelta(microseconds=at)
+            yield SentShown(
+                dev_eui, quantity, channel, measured_at, value, resolution, deduplication_id, bool(due), fault
+            )
 
     def readings(self) -> Iterator[SentValue]:
         for (

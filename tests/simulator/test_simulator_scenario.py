@@ -33,7 +33,7 @@ def test_village_is_what_the_demo_promises() -> None:
     assert 4 <= len(scenario.gateways) <= 5
     assert {site.commune for site, _ in points} == {"42279", "42022", "42304"}
     assert {point.theme for point in declared} == {"air", "waste", "trees", "water"}
-    assert len({point.device.model for point in declared}) == 5
+    assert len({point.device.model for point in declared}) == 6
     personal = [point for point in declared if point.privacy == "personal"]
     assert len(personal) == 2
     assert not any(point.published for point in personal)
