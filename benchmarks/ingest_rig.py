@@ -26,7 +26,6 @@ from services.demo.timescale import TIMESCALE_SETTINGS, timescale_binaries
 
 TICKS = os.sysconf("SC_CLK_TCK")
 TOPIC = "application/+/device/+/event/+"
-GROUP = "$share/bench/"
 QUEUED = 250_000
 """Uplinks queued at a time: what Mosquitto's memory limit, as we ship it, has room for."""
 WARM_UP = 500
@@ -125,7 +124,7 @@ class Ingest:
         arguments = ["--workers", str(self.workers)] if self.workers > 1 else []
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(command("ingest", *arguments), env=env, stdout=log, stderr=log)
-        self.wait(lambda: sample(self.port, "terroir_ingest_connected") == self.workers)
+        self.wait(lambda: sample(self.port, "terroir_ingest_connected") == 1)
 
     def stop(self) -> None:
         if self.process is not None:
@@ -159,9 +158,7 @@ class Rig:
 
     def __init__(self, server: Server, url: str, broker: Broker, client: str, workers: int, load: Load) -> None:
         self.server, self.url, self.broker, self.load = server, url, broker, load
-        # A single one subscribes as it would in an installation: without a group.
-        topic = TOPIC if workers == 1 else GROUP + TOPIC
-        self.settings = {"database_url": url, "mqtt_url": broker.url, "mqtt_client": client, "mqtt_topic": topic}
+        self.settings = {"database_url": url, "mqtt_url": broker.url, "mqtt_client": client, "mqtt_topic": TOPIC}
         self.ingest = Ingest(self.settings, workers, broker.folder / "ingest.log")
 
     def warm(self, uplinks: int) -> None:

@@ -42,7 +42,7 @@ def service() -> Generator["Settings"]:
     "--workers",
     type=click.IntRange(1, 64),
     metavar="N",
-    help="Run N processes that share the events: as many as there are cores to spare.",
+    help="Store in N processes, to which this one deals the events: as many as there are cores to spare.",
 )
 @click.option(
     "--drain",
@@ -60,9 +60,9 @@ def service() -> Generator["Settings"]:
     metavar="URL",
     help="Fetch what did not come from ChirpStack's Redis, redis://host[:6379]: TERROIR_HEAL_URL.",
 )
-@click.option("--worker", is_flag=True, hidden=True, help="One of several, started by their parent.")
+@click.option("--worker", hidden=True, metavar="NUMBER/COUNT", help="One of several, started by their parent.")
 def ingest(
-    workers: int | None, drain: str | None, source: str | None, heal: str | None, *, force: bool, worker: bool
+    workers: int | None, drain: str | None, source: str | None, heal: str | None, *, force: bool, worker: str | None
 ) -> None:
     """Take ChirpStack's events from the broker into the database.
 
@@ -71,10 +71,10 @@ def ingest(
 
     With --source http they are posted to it instead, and answered after the commit (docs/sources.md).
 
-    With --workers N the names are counted on from TERROIR_MQTT_CLIENT_ID (terroir-ingest-0, terroir-ingest-1, ...), the
-    filter is shared between them, and one that dies is started again; /metrics are those of all together. A member that
-    is not to run any more is emptied by --drain: its share of the events would wait for it, and be lost when its
-    session expires.
+    With --workers N this process receives and N others store; one device's events always go to the same one. One that
+    dies is started again and gets what it had not stored; /metrics are those of all together. N can be changed at any
+    start. A session that is not to be served any more is emptied by --drain: what waits in it would be lost when it
+    expires.
     """
     # So that workers have it too.
     os.environ.update(
@@ -88,41 +88,60 @@ def ingest(
         raise Failure("--force is for --drain")
     if drain is not None:
         _drained(drain, force=force)
-    elif workers is not None:
+    elif worker is not None:
+        _one_of_several(worker)
+    elif workers is not None and workers > 1:
         _several(workers)
     else:
-        _one(worker=worker)
+        _one()
 
 
-def _one(*, worker: bool) -> None:
+def _one() -> None:
     from services.core.clock import system_clock
     from services.core.settings import SettingError
-    from services.ingest.link import WorkerEnd
-    from services.ingest.metrics import Metrics
     from services.ingest.run import run
     from services.ingest.source import SourceError
 
+    with service() as settings, stopped_by_signals() as stop, told(SettingError, SourceError):
+        run(settings, system_clock, stop)
+
+
+def _one_of_several(place: str) -> None:
+    from services.core.clock import system_clock
+    from services.core.settings import SettingError
+    from services.ingest.dealing.worker import read_place, run_worker
+    from services.ingest.dealing.worker_end import WorkerEnd
+    from services.ingest.metrics import Metrics
+    from services.ingest.source import SourceError
+
+    try:
+        number, count = read_place(place)
+    except ValueError as error:
+        raise Failure(f"--worker: {error}") from None
     metrics = Metrics()
     with stopped_by_signals() as stop:
-        # One of several: it ends with its parent, and tells it what it died of.
-        link = WorkerEnd(metrics.registry, stop.set) if worker else None
+        # It ends with its parent, and tells it what it died of.
+        try:
+            link = WorkerEnd(metrics, stop.set)
+        except OSError:
+            raise Failure("--worker is for the parent of several workers: say --workers N") from None
         try:
             with service() as settings, told(SettingError, SourceError):
-                run(settings, system_clock, stop, metrics)
+                run_worker(settings, system_clock, stop, metrics, link, number, count)
         except BaseException as error:
-            if link is not None:
-                link.tell(error.message if isinstance(error, Failure) else repr(error))
+            link.tell(error.message if isinstance(error, Failure) else repr(error))
             raise
 
 
 def _several(workers: int) -> None:
+    from services.core.clock import system_clock
     from services.core.settings import SettingError
     from services.ingest.source import SourceError
     from services.ingest.worker_process import WorkersFailed
     from services.ingest.workers import run_workers
 
     with service() as settings, stopped_by_signals() as stop, told(SettingError, SourceError, WorkersFailed):
-        run_workers(settings, workers, stop)
+        run_workers(settings, workers, system_clock, stop)
 
 
 def _drained(client_id: str, *, force: bool) -> None:

@@ -36,10 +36,15 @@ class RunAccount:
         if first == last:
             self._add(first, "acknowledged", len(messages))
         self._add(last, "qos_0", sum(message.qos == 0 for message in messages))
+        self.look(last)
+
+    def look(self, day: date) -> None:
+        """What the metrics have counted since the last look goes to that day."""
         for name, counter in self._risks.items():
             value = _value(counter)
-            self._add(last, name, value - self._before[name])
-            self._before[name] = value
+            if value > self._before[name]:
+                self._add(day, name, value - self._before[name])
+                self._before[name] = value
 
     def stated(self) -> Run:
         """For the next batch."""

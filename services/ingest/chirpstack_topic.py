@@ -10,7 +10,7 @@ from itertools import pairwise
 from services.core.settings import SettingError
 
 SHARE_GROUP = "terroir"
-"""The group of our own processes when nobody named another."""
+"""The group that `--workers` shared a filter in until they were dealt to by one session."""
 
 REMEMBERED = "$redis/"
 """Topics of events from ChirpStack's own memory begin so; those are protobuf, whatever its integrations write."""
@@ -59,6 +59,11 @@ class TopicFilter:
             return None
         return EventTopic(dev_eui.lower(), levels[self._event])
 
+    def device(self, topic: str) -> str:
+        """The level where the DevEUI should stand, in lower case, unchecked; the whole topic when it has none."""
+        levels = topic.split("/", self._dev_eui + 1)
+        return levels[self._dev_eui].lower() if len(levels) > self._dev_eui else topic
+
 
 def carried(topic: str) -> EventTopic | None:
     """What an event says that no topic came with, in the words of its source: ``$redis/device/-/event/up``.
@@ -95,8 +100,3 @@ def _place(setting: str, levels: list[str], named: str, placeholder: str) -> int
         f"TERROIR_MQTT_TOPIC: {setting} does not say where {placeholder} stands;"
         " write application/+/device/+/event/+ or name the levels: lora/{dev_eui}/{event}"
     )
-
-
-def shared(setting: str) -> str:
-    """The setting as a shared filter; one that is shared already stays as it is."""
-    return setting if setting.startswith(_SHARE) else f"{_SHARE}{SHARE_GROUP}/{setting}"

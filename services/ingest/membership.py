@@ -7,6 +7,7 @@ import structlog
 from services.core.settings import Settings
 from services.core.storage.ingest_sessions import (
     drop_other_filters,
+    idle_sessions,
     note_session,
     session_filters,
     unattended_sessions,
@@ -48,6 +49,15 @@ class Membership:
             _log.info("filter_changed", client_id=self._client_id, filter=self._subscription, given_up=unwanted)
         self._filters, self._to_drop = Filters(self._subscription, unwanted), bool(unwanted)
         return self._filters
+
+    def tell_of_others(self, now: datetime) -> None:
+        """Sessions that brokers keep for us and that nobody serves now: those of workers we had, perhaps.
+
+        Raises as ``Store.reached``.
+        """
+        with self._store.reached() as connection:
+            for session in idle_sessions(connection, self._client_id, now):
+                _log.warning("session_left", client_id=session.client_id, what=session.warning(self._expiry))
 
     def tend(self, now: datetime) -> None:
         """Now and then. Raises as ``Store.reached``."""

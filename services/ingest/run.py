@@ -51,17 +51,12 @@ def run(settings: Settings, clock: Clock, stop: threading.Event, metrics: Metric
         wake = threading.Event()
         if source is None:
             membership = Membership(store, settings, topics.subscription, metrics)
-            filters = _begun(membership, clock, Patience(stop))
+            filters = begun(membership, clock, Patience(stop))
             if filters is None:
                 return
             session = Session(settings, filters, clock, metrics)
             source, wake = mqtt_source(session, settings), session.reconnected
-            if topics.is_shared:
-                _log.warning(
-                    "subscription_is_shared",
-                    what="a Mosquitto that restarts has forgotten it, and loses what it takes until a member is back",
-                    see="docs/reliability.md",
-                )
+            warn_of_shared(topics)
         worker = assembled(store, topics, settings, clock, stop, metrics, settings.source)
         healing = Healing(settings, topics, clock, metrics, wake) if settings.heal_url else None
         source.start()
@@ -69,7 +64,7 @@ def run(settings: Settings, clock: Clock, stop: threading.Event, metrics: Metric
             healing.start()
         _log.info("ingest_started", source=settings.source, filter=topics.subscription, name=settings.mqtt_client_id)
         try:
-            _work(source, worker, membership, settings, clock, stop, serving, healing)
+            work(source, worker, settings, clock, stop, lambda: _look(serving, healing), membership)
         finally:
             source.stop()
             if healing is not None:
@@ -94,7 +89,8 @@ def schema_checked(settings: Settings, patience: Patience) -> bool:
             return True
 
 
-def _begun(membership: Membership, clock: Clock, patience: Patience) -> Filters | None:
+def begun(membership: Membership, clock: Clock, patience: Patience) -> Filters | None:
+    """None when told to stop before the database could be asked."""
     while True:
         try:
             return membership.begin(clock())
@@ -104,21 +100,34 @@ def _begun(membership: Membership, clock: Clock, patience: Patience) -> Filters 
                 return None
 
 
-def _work(
+def warn_of_shared(topics: TopicFilter) -> None:
+    if topics.is_shared:
+        _log.warning(
+            "subscription_is_shared",
+            what="a Mosquitto that restarts has forgotten it, and loses what it takes until a member is back",
+            see="docs/reliability.md",
+        )
+
+
+def _look(serving: Callable[[], bool], healing: Healing | None) -> None:
+    if not serving():
+        raise SourceError("the thread that serves /metrics has ended")
+    if healing is not None:
+        healing.check()
+
+
+def work(
     source: Source,
     worker: Worker,
-    membership: Membership | None,
     settings: Settings,
     clock: Clock,
     stop: threading.Event,
-    serving: Callable[[], bool],
-    healing: Healing | None,
+    look: Callable[[], None] = lambda: None,
+    membership: Membership | None = None,
 ) -> None:
+    """Batch after batch until ``stop`` is set; ``look`` is called before each, and raises when we cannot go on."""
     while not stop.is_set():
-        if not serving():
-            raise SourceError("the thread that serves /metrics has ended")
-        if healing is not None:
-            healing.check()
+        look()
         if worker.process(source, settings.batch_messages, settings.batch_wait.total_seconds()) is None:
             return
         try:

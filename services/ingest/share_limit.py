@@ -6,7 +6,7 @@ one vote, its last frame, as long as it is a day old at most (docs/decisions/001
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 from psycopg import Connection
@@ -52,6 +52,11 @@ class ShareLimit:
         self._begun = False
         self._halted = False
         self._accepted = False
+        self._concerns: Callable[[str], bool] = lambda _dev_eui: True
+
+    def only(self, concerns: Callable[[str], bool]) -> None:
+        """The process gets frames of these devices only: what others last said is no vote of its own."""
+        self._concerns = concerns
 
     def accept(self) -> None:
         """Let what would trip it go to quarantine until the traffic is well again."""
@@ -83,7 +88,9 @@ class ShareLimit:
             # Started again after a halt: who was heard before it speaks for nothing.
             self._halted, self._accepted = True, state.accepted
         elif self._share < 1:
-            self._votes = {dev_eui: (at, None) for dev_eui, at in heard_lately(connection, DEVICES)}
+            self._votes = {
+                dev_eui: (at, None) for dev_eui, at in heard_lately(connection, DEVICES) if self._concerns(dev_eui)
+            }
         self._begun = True
 
     def _count(

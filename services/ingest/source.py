@@ -7,7 +7,7 @@ from typing import Protocol
 from msgspec import Struct
 
 
-class Message(Struct, frozen=True, gc=False):
+class Message(Struct, frozen=True, gc=False, array_like=True):
     """One delivery. ``received_at`` is our clock. ``epoch`` and ``token`` are the source's own, for acknowledging."""
 
     topic: str

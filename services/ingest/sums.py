@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable
 
-from prometheus_client import Metric
+from prometheus_client import CollectorRegistry, Metric
+from prometheus_client.exposition import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 Key = tuple[str, tuple[tuple[str, str], ...]]
@@ -31,6 +32,11 @@ class Sums:
             if kind != "gauge" or gauges:
                 for key, value in other._samples[name].items():
                     mine[key] = mine.get(key, 0.0) + value
+
+    @classmethod
+    def of(cls, registry: CollectorRegistry) -> "Sums":
+        """This process's own."""
+        return cls.read(generate_latest(registry).decode())
 
     def metrics(self) -> Iterable[Metric]:
         for name, (documentation, kind) in self._families.items():

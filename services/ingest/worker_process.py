@@ -1,17 +1,15 @@
 """A worker as its parent sees it: a process that is started, asked for its figures, and started again when it dies."""
 
-import os
-import re
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 import structlog
 
-from services.ingest.link import ParentEnd
+from services.ingest.dealing.parent_end import ParentEnd
 from services.ingest.sums import Sums
 
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0
@@ -20,6 +18,8 @@ LASTED = 60.0
 DEATHS = 5
 """In a row, none of which lasted: then something is wrong that no start mends."""
 WRONG_USE = 2
+LAST_WORDS = 2.0
+"""Seconds to read what a worker said before it ended: it is there, only to be read."""
 
 _log = structlog.get_logger(__name__)
 
@@ -28,23 +28,19 @@ class WorkersFailed(Exception):
     """A worker cannot run; says which and why."""
 
 
-def client_ids(base: str, count: int) -> list[str]:
-    """Stable names of that many workers: counted on from the number ``base`` ends with, or from 1.
-
-    >>> client_ids("terroir-ingest-0", 2), client_ids("terroir", 2)
-    (['terroir-ingest-0', 'terroir-ingest-1'], ['terroir-1', 'terroir-2'])
-    """
-    numbered = re.fullmatch(r"(.*-)([0-9]{1,6})", base)
-    stem, first = (numbered[1], int(numbered[2])) if numbered else (f"{base}-", 1)
-    return [f"{stem}{number}" for number in range(first, first + count)]
+def worker_command(number: int, count: int) -> list[str]:
+    """`terroir ingest` as that worker (from 0) of so many."""
+    return [sys.executable, "-P", "-m", "services.cli", "ingest", "--worker", f"{number}/{count}"]
 
 
 class WorkerProcess:
-    def __init__(self, client_id: str, settings: Mapping[str, str]) -> None:
-        self.client_id = client_id
+    """``seat`` of ``start`` gives each new process its link, with what the one before left."""
+
+    def __init__(self, name: str, command: Sequence[str]) -> None:
+        self.name = name
         self.restarts = 0
-        self._environment = {**os.environ, **settings, "TERROIR_MQTT_CLIENT_ID": client_id}
-        self._environment.pop("TERROIR_INGEST_METRICS_PORT", None)
+        self._command = command
+        self._seat: Callable[[], ParentEnd] | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._link: ParentEnd | None = None
         self._last = Sums()
@@ -60,13 +56,13 @@ class WorkerProcess:
     def pid(self) -> int | None:
         return self._process.pid if self._process is not None and self.alive else None
 
-    def start(self) -> None:
-        link = ParentEnd()
+    def start(self, seat: Callable[[], ParentEnd]) -> None:
+        self._seat = seat
+        link = seat()
         with link.workers as end:
             self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "services.cli", "ingest", "--worker"],
+                self._command,
                 stdin=end.fileno(),
-                env=self._environment,
                 # Ctrl-C in a terminal reaches the parent alone, which ends its workers in order.
                 start_new_session=True,
             )
@@ -80,13 +76,20 @@ class WorkerProcess:
         now = time.monotonic()
         if self._link is not None:
             self._bury(now)
-        if now >= self._start_at:
+        if now >= self._start_at and self._seat is not None:
             self.restarts += 1
-            self.start()
+            self.start(self._seat)
 
-    def figures(self) -> Sums:
-        """Its own, and those of its predecessors since the parent began."""
-        text = self._link.figures() if self._link is not None else None
+    def ask(self) -> None:
+        """For its figures."""
+        link = self._link
+        if link is not None:
+            link.ask()
+
+    def figures(self, until: float) -> Sums:
+        """Its own as it answers until then (monotonic), and those of its predecessors since the parent began."""
+        link = self._link
+        text = link.figures(until) if link is not None else None
         if text is not None:
             self._last = Sums.read(text)
         found = Sums()
@@ -104,10 +107,12 @@ class WorkerProcess:
             with suppress(subprocess.TimeoutExpired):
                 self._process.wait(max(0.0, until - time.monotonic()))
             if self._process.poll() is None:
-                _log.error("worker_killed", client_id=self.client_id, what="it did not end in time")
+                _log.error("worker_killed", worker=self.name, what="it did not end in time")
                 self._process.kill()
                 self._process.wait()
         if self._link is not None:
+            # Its last acknowledgements.
+            self._link.ended.wait(LAST_WORDS)
             self._link.close()
             self._link = None
 
@@ -115,14 +120,15 @@ class WorkerProcess:
         process, link = self._process, self._link
         if process is None or link is None:
             return
-        reason = link.reason() or f"it ended with status {process.returncode}"
+        link.ended.wait(LAST_WORDS)
+        reason = link.reason or f"it ended with status {process.returncode}"
         link.close()
         self._link = None
         self._of_the_dead.add(self._last, gauges=False)
         self._last = Sums()
         self._deaths = 1 if now - self._started_at > LASTED else self._deaths + 1
         if process.returncode == WRONG_USE or self._deaths >= DEATHS:
-            raise WorkersFailed(f"worker {self.client_id}: {reason}")
+            raise WorkersFailed(f"worker {self.name}: {reason}")
         pause = min(FIRST_PAUSE * 2 ** (self._deaths - 1), LONGEST_PAUSE)
         self._start_at = now + pause
-        _log.error("worker_died", client_id=self.client_id, reason=reason, again_in_seconds=pause)
+        _log.error("worker_died", worker=self.name, reason=reason, again_in_seconds=pause)

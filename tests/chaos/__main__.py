@@ -34,7 +34,8 @@ def main() -> int:
     parser.add_argument("--seed", type=int, help="repeats a sequence of faults")
     parser.add_argument("--pace", type=float, default=2.0, help="mean seconds between two faults")
     parser.add_argument("--stack", choices=("embedded", "timescale"), default="embedded")
-    parser.add_argument("--members", type=int, default=1, help="ingest processes; several share a subscription")
+    parser.add_argument("--members", type=int, default=1, help="ingests; several share a subscription")
+    parser.add_argument("--workers", type=int, default=1, help="processes that an ingest deals to; 1: none")
     parser.add_argument("--faster", type=float, default=600.0, help="devices report so many times as often")
     parser.add_argument("--only", choices=[kind.value for kind in Kind], action="append", help="faults to choose from")
     parser.add_argument("--without", choices=[kind.value for kind in Kind], action="append", default=[])
@@ -56,7 +57,7 @@ def main() -> int:
         say("not included: killed and restarted brokers (Mosquitto forgets shared subscriptions)")
     with ExitStack() as stack:
         disk = stack.enter_context(small_disk(folder / "disk", _DISK_MEGABYTES))
-        setup = Setup(folder, wanted.stack, wanted.members, faster=wanted.faster, disk=disk)
+        setup = Setup(folder, wanted.stack, wanted.members, faster=wanted.faster, disk=disk, workers=wanted.workers)
         orders = Orders(seed, wanted.seconds, wanted.pace, wanted.kills, 0, kinds, wanted.longest)
         outcome = run(setup, orders, say)
     say(report(outcome, wanted.stack, seed))

@@ -40,6 +40,11 @@ class Process:
         self._environment = environment(settings)
         self._child: Child | None = None
 
+    def change(self, command: Sequence[str], settings: dict[str, str]) -> None:
+        """For the next start; other settings stay."""
+        self._command = list(command)
+        self._environment |= {f"TERROIR_{name.upper()}": value for name, value in settings.items()}
+
     @property
     def pid(self) -> int | None:
         return self._child.pid if self._child is not None and self._child.alive else None

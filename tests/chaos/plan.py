@@ -33,7 +33,21 @@ class Kind(StrEnum):
     CLOCK_FORWARD = "clock of ingest forwards"
     CLOCK_BACK = "clock of ingest backwards"
     DISK_FULL = "disk of the database full"
+    CHILD_KILLED = "ingest child killed"
+    CHILD_KILLED_IN_BATCH = "ingest child killed, batch open"
+    CHILD_PAUSED = "ingest child paused"
+    INGEST_RESIZED = "ingest restarted with more or fewer"
+    SESSION_DRAINED = "ingest session left over and drained"
 
+
+OF_SEVERAL = frozenset({
+    Kind.CHILD_KILLED,
+    Kind.CHILD_KILLED_IN_BATCH,
+    Kind.CHILD_PAUSED,
+    Kind.INGEST_RESIZED,
+    Kind.SESSION_DRAINED,
+})  # fmt: skip
+"""Faults of an ingest that deals to several processes."""
 
 KILLS = frozenset(kind for kind in Kind if "killed" in kind)
 
@@ -63,6 +77,11 @@ WEIGHTS = {
     Kind.CLOCK_FORWARD: 3,
     Kind.CLOCK_BACK: 3,
     Kind.DISK_FULL: 2,
+    Kind.CHILD_KILLED: 20,
+    Kind.CHILD_KILLED_IN_BATCH: 8,
+    Kind.CHILD_PAUSED: 4,
+    Kind.INGEST_RESIZED: 4,
+    Kind.SESSION_DRAINED: 2,
 }
 
 

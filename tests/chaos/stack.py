@@ -41,7 +41,8 @@ _GRADES: dict[str, tuple[Callable[[], Path], dict[str, str]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """``members``: ingest processes, several on one shared subscription. ``faster``: how often devices report.
+    """``members``: ingests, several on one shared subscription. ``workers``: processes that each of them deals to, 1:
+    none. ``faster``: how often devices report.
 
     ``bugs``: planted in ingest (``ingest_process.py``). ``settings``: beside those a trial needs.
     """
@@ -54,6 +55,7 @@ class Setup:
     bugs: tuple[str, ...] = ()
     disk: SmallDisk | None = None
     settings: dict[str, str] = field(default_factory=dict)
+    workers: int = 1
 
 
 class Stack:
@@ -106,7 +108,7 @@ class Stack:
             name = f"ingest-{number}"
             process = self.process(
                 name,
-                [sys.executable, str(_INGEST), str(self.clock_error), *self.setup.bugs],
+                self.ingest_command(self.setup.workers),
                 mqtt_client_id=f"terroir-{name}",
                 ingest_metrics_port=str(port),
                 # Both clients serve, with the same promises.
@@ -114,6 +116,17 @@ class Stack:
             )
             self._keep(name, process, lambda port=port: sample(port, "terroir_ingest_connected") == 1)
         self._wait()
+
+    def ingest_command(self, workers: int) -> list[str]:
+        several = ["--workers", str(workers)] if workers > 1 else []
+        bugs = [f"--bug={bug}" for bug in self.setup.bugs]
+        return [sys.executable, str(_INGEST), str(self.clock_error), *several, *bugs]
+
+    def resize(self, name: str, workers: int, client: str) -> None:
+        """The next start of that ingest has so many workers, and that MQTT client."""
+        what = self.keepers[name].what
+        if isinstance(what, Process):
+            what.change(self.ingest_command(workers), {"mqtt_client": client})
 
     def _wait(self) -> None:
         for name, keeper in self.keepers.items():

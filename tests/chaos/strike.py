@@ -7,11 +7,13 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 
 import psycopg
 
 from services.demo.postmaster import leftovers
 from tests.chaos.broker_loss import BrokerLoss
+from tests.chaos.leftover import leave_and_drain
 from tests.chaos.plan import Fault, Kind
 from tests.chaos.stack import Stack
 
@@ -21,7 +23,7 @@ _HELD_WITHIN = 5.0
 _FORWARD, _BACK = 3000.0, -540.0
 
 _WAITING = (
-    "SELECT count(*) FROM pg_stat_activity WHERE application_name = %s"
+    "SELECT application_name FROM pg_stat_activity WHERE split_part(application_name, '.', 1) = %s"
     " AND wait_event_type = 'Lock' AND datname = current_database()"
 )
 
@@ -69,9 +71,24 @@ class Striker:
             case Kind.BACKEND_KILLED:
                 return self._kill_backend(fault.which)
             case Kind.INGEST_KILLED_IN_BATCH:
-                return self._in_batch(victim or "", lambda: stack.keepers[victim or ""].send(signal.SIGKILL))
+                return self._in_batch(victim or "", lambda _: stack.keepers[victim or ""].send(signal.SIGKILL))
             case Kind.BROKER_CUT_IN_BATCH:
-                return self._in_batch(victim or "", self._cut_broker)
+                return self._in_batch(victim or "", lambda _: self._cut_broker())
+            case Kind.CHILD_KILLED:
+                return self._kill_child(victim or "", fault.which)
+            case Kind.CHILD_KILLED_IN_BATCH:
+                # Its name ends with its number, counted from 1.
+                return self._in_batch(victim or "", lambda name: self._kill_named(victim or "", name))
+            case Kind.CHILD_PAUSED:
+                found = children(stack.keepers[victim or ""].what.pid)
+                return self._pause(list(found.values())[: 1 + int(fault.which * 2)], fault.seconds)
+            case Kind.INGEST_RESIZED:
+                stack.resize(
+                    victim or "", (2, 3, 2, 1)[int(fault.which * 4)], "fast" if fault.seconds < 2.5 else "paho"
+                )
+                return stack.keepers[victim or ""].send(signal.SIGTERM)
+            case Kind.SESSION_DRAINED:
+                return leave_and_drain(stack)
             case Kind.INGEST_PAUSED | Kind.WORKER_PAUSED | Kind.SIMULATOR_PAUSED | Kind.BROKER_PAUSED:
                 return self._pause([stack.keepers[victim or ""].what.pid], fault.seconds)
             case Kind.DATABASE_PAUSED:
@@ -141,8 +158,20 @@ class Striker:
         backends = sorted(pid for pid in leftovers(self._stack.database.data) if pid != postmaster)
         return bool(backends) and _signalled(backends[int(which * len(backends))], signal.SIGKILL)
 
-    def _in_batch(self, member: str, act: Callable[[], bool]) -> bool:
-        """Hold the store up until that member's transaction waits in the middle, act, let go."""
+    def _kill_child(self, member: str, which: float) -> bool:
+        pids = list(children(self._stack.keepers[member].what.pid).values())
+        return bool(pids) and _signalled(pids[int(which * len(pids))], signal.SIGKILL)
+
+    def _kill_named(self, member: str, name: str) -> bool:
+        number = name.rpartition(".")[2]
+        pid = children(self._stack.keepers[member].what.pid).get(int(number) - 1) if number.isdecimal() else None
+        return pid is not None and _signalled(pid, signal.SIGKILL)
+
+    def _in_batch(self, member: str, act: Callable[[str], bool]) -> bool:
+        """Hold the store up until a transaction of that member waits in the middle, act, let go.
+
+        ``act`` gets the name that the transaction's process has in PostgreSQL.
+        """
         self.undo()
         name = f"terroir-{member}"
         deadline = time.monotonic() + _HELD_WITHIN
@@ -151,10 +180,22 @@ class Striker:
             holding.execute("LOCK TABLE reading IN ACCESS EXCLUSIVE MODE")
             while time.monotonic() < deadline:
                 row = holding.execute(_WAITING, (name,)).fetchone()
-                if row is not None and row[0]:
-                    return act()
+                if row is not None:
+                    return act(row[0])
                 time.sleep(0.05)
         return False
+
+
+def children(pid: int | None) -> dict[int, int]:
+    """The processes that an ingest deals to, by their number from 0."""
+    found: dict[int, int] = {}
+    with suppress(OSError):
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            for child in (task / "children").read_text().split():
+                words = Path(f"/proc/{child}/cmdline").read_bytes().split(b"\0")
+                if b"--worker" in words:
+                    found[int(words[words.index(b"--worker") + 1].split(b"/")[0])] = int(child)
+    return found
 
 
 def _signalled(pid: int, number: signal.Signals) -> bool:

@@ -14,7 +14,7 @@ from services.core.storage.connect import connect
 from services.demo.scrape import sample
 from tests.chaos.broker_loss import BrokerLoss
 from tests.chaos.judge import Judgement, judge, missing
-from tests.chaos.plan import KILLS, Kind, faults
+from tests.chaos.plan import KILLS, OF_SEVERAL, Kind, faults
 from tests.chaos.stack import Setup, Stack, Visitor
 from tests.chaos.strike import Striker
 
@@ -106,6 +106,7 @@ def _strike(stack: Stack, striker: Striker, loss: BrokerLoss, orders: Orders, sh
     began = time.monotonic()
     shown = 0.0
     kinds = orders.kinds if stack.setup.disk is not None else orders.kinds - {Kind.DISK_FULL}
+    kinds = kinds if stack.setup.workers > 1 else kinds - OF_SEVERAL
     for fault in faults(orders.seed, orders.pace, kinds):
         time.sleep(fault.gap)
         elapsed = time.monotonic() - began
@@ -153,7 +154,7 @@ def _settle(stack: Stack, quiet: float, show: Callable[[str], None]) -> None:
 
 def _at_work(stack: Stack) -> bool:
     return all(
-        sample(port, "terroir_ingest_connected") == 1 and sample(port, "terroir_ingest_waiting") in {0, None}
+        sample(port, "terroir_ingest_connected") == 1 and sample(port, "terroir_ingest_waiting_messages") in {0, None}
         for port in stack.metrics
     )
 

@@ -21,7 +21,6 @@ from services.ingest.membership import Membership
 from services.ingest.metrics import Metrics
 from services.ingest.store import Store
 from services.ingest.sums import Sums
-from services.ingest.worker_process import client_ids
 from tests.ingest.test_ingest_process import Load, assert_exactly, declare_all, event, eventually, stored
 
 PLAIN = "application/+/device/+/event/+"
@@ -58,9 +57,9 @@ class Command:
     def sample(self, name: str, labels: str = "") -> float:
         return sample(self.port, f"terroir_ingest_{name}", labels) or 0.0
 
-    def ready(self, workers: int = 1) -> bool:
+    def ready(self) -> bool:
         assert self.process.poll() is None, self.said()
-        return self.sample("connected") == workers
+        return self.sample("connected") == 1
 
     def workers(self) -> list[int]:
         return [
@@ -100,16 +99,15 @@ def alive(pid: int) -> bool:
 def test_two_workers_killed_again_and_again(ingest, embedded_database, publisher):
     dice = random.Random(20260921)
     parent = ingest("--workers", "2")
-    eventually(lambda: parent.ready(2))
+    eventually(parent.ready)
     with Load(publisher) as load:
         for kills in (1, 2):
             load.until(load.sent + 100)
             os.kill(dice.choice(parent.workers()), signal.SIGKILL)
             eventually(lambda kills=kills: parent.sample("worker_restarts_total") == kills)
-            eventually(lambda: parent.ready(2))
     eventually(lambda: stored(embedded_database) == load.sent)
     assert parent.sample("worker_restarts_total") == 2
-    assert [parent.sample("worker_up", f'client_id="terroir-ingest-{n}"') for n in (0, 1)] == [1, 1]
+    assert [parent.sample("worker_up", f'worker="terroir-ingest-0.{n}"') for n in (1, 2)] == [1, 1]
     members = parent.workers()
     assert parent.end() == 0
     assert not any(alive(pid) for pid in members)
@@ -118,19 +116,19 @@ def test_two_workers_killed_again_and_again(ingest, embedded_database, publisher
 
 def test_figures_are_those_of_all_together_and_survive_a_worker(ingest, embedded_database, publish, mosquitto):
     parent = ingest("--workers", "2")
-    eventually(lambda: parent.ready(2))
+    eventually(parent.ready)
     publish(mosquitto, [event(number) for number in range(200)])
     eventually(lambda: parent.sample("messages_total", 'outcome="stored"') == 200)
     os.kill(parent.workers()[0], signal.SIGKILL)
     eventually(lambda: parent.sample("worker_restarts_total") == 1)
-    eventually(lambda: parent.ready(2))
+    eventually(parent.ready)
     assert parent.sample("messages_total", 'outcome="stored"') == 200
     assert parent.sample("batch_messages_sum") == 200
 
 
 def test_workers_end_with_a_parent_that_was_killed(ingest):
     parent = ingest("--workers", "2")
-    eventually(lambda: parent.ready(2))
+    eventually(parent.ready)
     members = parent.workers()
     assert len(members) == 2
     parent.end(signal.SIGKILL)
@@ -246,12 +244,6 @@ def test_status_names_the_command_that_empties_it(embedded_database, mosquitto):
     assert status.returncode == 1
     assert "UNWELL: nobody serves the session terroir-ingest-1" in status.stdout
     assert "run: terroir ingest --drain terroir-ingest-1" in status.stdout
-
-
-def test_names_are_counted_on_from_the_one_that_is_set():
-    assert client_ids("terroir", 2) == ["terroir-1", "terroir-2"]
-    assert client_ids("terroir-ingest-0", 3) == ["terroir-ingest-0", "terroir-ingest-1", "terroir-ingest-2"]
-    assert client_ids("commune-42-", 1) == ["commune-42--1"]
 
 
 def test_counters_of_the_dead_stay_and_gauges_go():

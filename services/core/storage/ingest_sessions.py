@@ -61,6 +61,15 @@ def forget_session(connection: Connection[TupleRow], client_id: str) -> None:
     connection.execute(load("ingest_sessions")["forget_session"], {"client_id": client_id})
 
 
+def idle_sessions(connection: Connection[TupleRow], client_id: str, now: datetime) -> list[Unattended]:
+    """Those of other names that ended in order, or have not been served lately."""
+    with connection.cursor(row_factory=class_row(Unattended)) as cursor:
+        cursor.execute(
+            load("ingest_sessions")["idle_sessions"], {"client_id": client_id, "before": now - UNATTENDED_AFTER}
+        )
+        return cursor.fetchall()
+
+
 def unattended_sessions(connection: Connection[TupleRow], now: datetime) -> list[Unattended]:
     with connection.cursor(row_factory=class_row(Unattended)) as cursor:
         cursor.execute(load("ingest_sessions")["unattended_sessions"], {"before": now - UNATTENDED_AFTER})

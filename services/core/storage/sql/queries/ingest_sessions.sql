@@ -26,3 +26,12 @@ FROM ingest_session
 GROUP BY client_id
 HAVING max(last_seen_at) < %(before)s
 ORDER BY client_id;
+
+-- name: idle_sessions
+-- Sessions of other names whose process has ended in order, or has not served them since the given time.
+SELECT client_id, max(last_seen_at) AS last_seen_at
+FROM ingest_session
+WHERE client_id <> %(client_id)s
+GROUP BY client_id
+HAVING NOT bool_or(served) OR max(last_seen_at) < %(before)s
+ORDER BY client_id;
