@@ -1,9 +1,10 @@
-"""Several workers, each in a network of its own, one of them cut off and back: is anything lost or stored twice?
+"""Several ingests, each in a network of its own, one of them cut off and back: is anything lost or stored twice?
 
     sudo .venv/bin/python benchmarks/ingest_cut_off.py --workers 3 --cut 60
 
-Workers run in network namespaces joined by a bridge (needs root). The cable of one is pulled, so to speak: no packet
-says so, both sides have to notice. Beside Mosquitto any broker that is reached at --broker HOST:PORT can be tried.
+They share a filter, as replicas on several machines do, and run in network namespaces joined by a bridge (needs root).
+The cable of one is pulled, so to speak: no packet says so, both sides have to notice. Beside Mosquitto any broker that
+is reached at --broker HOST:PORT can be tried.
 """
 
 from __future__ import annotations
@@ -20,12 +21,13 @@ from pathlib import Path
 import click
 import psycopg
 from ingest_load import VALUES, Load
-from ingest_rig import GROUP, TOPIC, database, store
+from ingest_rig import TOPIC, database, store
 
 from services.demo.mosquitto import CONFIGURATION, mosquitto_program
 from services.demo.ports import free_port
 from services.demo.service import command, environment
 
+GROUP = "$share/bench/"
 _COUNTS = """
 SELECT (SELECT count(*) FROM uplink), (SELECT count(DISTINCT deduplication_id) FROM uplink),
     (SELECT count(*) FROM reading)

@@ -97,13 +97,13 @@ class Settings(BaseSettings):
     )
     mqtt_topic: str = Field(
         default="application/+/device/+/event/+",
-        description="Filter of ChirpStack's events; $share/GROUP/... shares it between several ingest processes.",
+        description="Filter of ChirpStack's events; $share/GROUP/... shares it between ingests on several machines.",
     )
     mqtt_client_id: str = Field(
         default="terroir-ingest-0",
         min_length=1,
         max_length=64,
-        description="Stable name of this ingest process; the broker keeps its queue under it.",
+        description="Stable name of this ingest, whatever its workers; the broker keeps its queue under it.",
     )
     mqtt_client: Literal["fast", "paho"] = Field(
         default="fast", description="What speaks MQTT: our own client, or paho-mqtt; both keep the same promises."
@@ -115,7 +115,7 @@ class Settings(BaseSettings):
         default=2000,
         ge=1,
         le=65535,
-        description="Messages the broker may send ahead of our acknowledgements.",
+        description="Messages the broker may send ahead of our acknowledgements; for each of several workers as many.",
     )
     http_host: str = Field(default="127.0.0.1", description="Address the webhook source listens on.")
     http_port: int = Field(default=8010, ge=0, le=65535, description="Port of the webhook source.")

@@ -50,9 +50,3 @@ def test_without_them_the_same_strikes_do_no_harm(tmp_path: Path) -> None:
     outcome = trial(tmp_path, KILLED, CUT)
     assert outcome.counts.total() > 0
     assert outcome.sound, outcome.judgement
-
-
-def test_nor_with_two_children(tmp_path: Path) -> None:
-    outcome = trial(tmp_path, CHILD, KILLED, workers=2)
-    assert outcome.counts.total() > 0
-    assert outcome.sound, outcome.judgement

@@ -14,7 +14,7 @@ SEED = 20
 
 @pytest.mark.timeout(1800)
 def test_three_minutes_of_chaos(tmp_path: Path) -> None:
-    setup = Setup(tmp_path, members=1, faster=3000.0)
+    setup = Setup(tmp_path, faster=3000.0, workers=2)
     outcome = run(setup, Orders(seed=SEED, seconds=150.0, pace=2.5, kills=20), sys.stdout.write)
     written = report(outcome, "embedded", SEED)
     assert outcome.kills >= 20, written

@@ -12,8 +12,8 @@ from services.api.metrics import Metrics as ApiMetrics
 from services.cli import main
 from services.core.settings import CONFIG_VARIABLE, PREFIX, Settings
 from services.core.storage.connect import pool
+from services.ingest.dealing.together import together
 from services.ingest.metrics import Metrics as IngestMetrics
-from services.ingest.workers import together
 from services.worker.metrics import Metrics as WorkerMetrics
 
 ROOT = Path(__file__).parents[2]
@@ -72,7 +72,7 @@ def exposed(registries: Iterable[CollectorRegistry]) -> set[str]:
 
 def test_every_metric_is_explained_and_every_explained_metric_exists() -> None:
     unopened = pool("postgresql:///terroir", role="terroir_api")
-    parent = together([])
+    parent = together(IngestMetrics(), [])
     real = exposed((IngestMetrics().registry, parent, WorkerMetrics().registry, ApiMetrics(unopened).registry))
     table = [
         line.split("|")[1] for line in (ROOT / "docs/operations.md").read_text("utf-8").splitlines() if "|" in line

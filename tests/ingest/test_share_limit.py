@@ -143,3 +143,14 @@ def test_the_limit_can_be_switched_off(embedded_territory, am300_temperature):
     territory.ingest(*[foreign(territory, dev_eui) for dev_eui in DEVICES])
     territory.close()
     assert quarantined(territory) == 20
+
+
+def test_a_worker_that_gets_some_devices_judges_by_those_alone(village):
+    """The others' last frames, which all were well, are no votes of its own."""
+    pipeline, store = village.pipeline()
+    mine = DEVICES[:10]
+    pipeline.limit.only(lambda dev_eui: dev_eui in mine)
+    with pytest.raises(QuarantineHalt) as halt:
+        pipeline.process([foreign(village, dev_eui) for dev_eui in mine[:6]], lambda: False)
+    assert (halt.value.devices, halt.value.of_devices) == (6, 10)
+    store.close()
