@@ -42,11 +42,11 @@ _STAGES: tuple[tuple[str, ModuleType | type, str], ...] = (
     ("claim frames (second guard)", writer, "marked_repeats"),
     ("COPY uplinks", writer, "copy_frames"),
     ("COPY receptions", writer, "copy_receptions"),
-    ("values to candidates", writer, "candidates"),
+    ("values to candidates", writer, "_candidates"),
     ("sort readings", writer_readings, "_one_each"),
     ("read states", writer_readings, "_states"),
     ("judge", writer_readings, "_judged"),
-    ("insert readings", writer_readings, "_insert"),
+    ("insert readings", writer_readings, "_stored"),
     ("move latest", writer_readings, "_move_latest"),
     ("note batch", writer, "note_batch"),
     ("move devices", writer, "move_devices"),
@@ -75,15 +75,13 @@ def stages(url: str, load: Load, uplinks: int) -> list[tuple[str, ...]]:
         with ExitStack() as patched:
             for stage, place, name in _STAGES:
                 patched.enter_context(patch.object(place, name, _timed(getattr(place, name), stage, spent, clocks)))
-            parse = _timed(lambda messages: [parser.parse(message) for message in messages], "parse", spent, clocks)
-            process = _timed(whole.process, "all", spent, clocks)
+            parse = _timed(whole.parsed, "parse", spent, clocks)
+            never = threading.Event()
+            process = _timed(lambda messages: whole.store(parse(messages), never.is_set), "all", spent, clocks)
             for number in range(first + -(-uplinks // BATCH)):
                 if number == first:
                     spent.clear()
-                messages = _messages(load, BATCH)
-                # By itself: a clock read for every message would cost more than its parsing.
-                parse(messages)
-                process(messages, threading.Event().is_set)
+                process(_messages(load, BATCH))
     finally:
         store.close()
     count = -(-uplinks // BATCH) * BATCH

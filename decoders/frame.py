@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 InfoValue = str | int | float | bool
 
@@ -33,8 +34,7 @@ class DecodeError(Exception):
         self.detail = detail
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
+class Frame(NamedTuple):
     """One application payload as the network server handed it over.
 
     `received_at` is aware; decoders use it only to complete times that a frame gives in part.
@@ -45,8 +45,7 @@ class Frame:
     received_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Value:
+class Value(NamedTuple):
     """One number in the fixed unit of its quantity; finite, always.
 
     `channel` tells apart several sensors of one kind on a device ("" where there is one).

@@ -2,10 +2,12 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import cast
+
+from msgspec import Struct, field
 
 import decoders
 from decoders import Decoded, DecodeError, Decoder, Frame
@@ -31,8 +33,7 @@ class Dropped(StrEnum):
     UNKNOWN_QUANTITY = "unknown_quantity"
 
 
-@dataclass(frozen=True, slots=True)
-class TimedFrame:
+class TimedFrame(Struct, frozen=True, gc=False):
     """A frame and the judged time it was measured at; ``flags`` are of that judgement.
 
     ``object_json``: the network server's own decoding, where the device's decoder wants it (``wants_object``).
@@ -55,16 +56,14 @@ class Entry:
     decoder: Decoder | Codec
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(Struct, frozen=True, gc=False):
     """A frame and the decoder it is for."""
 
     entry: Entry
     frame: TimedFrame
 
 
-@dataclass(frozen=True, slots=True)
-class Understood:
+class Understood(Struct, frozen=True, gc=False):
     """``dropped`` counts what the decoder gave and cannot be a value, by reason."""
 
     decoded: Decoded
@@ -104,11 +103,17 @@ class DecoderBook:
         self._codecs = codecs or {}
         self._runner = runner
         self.crashes = crashes or CrashLog()
+        self._found: dict[str, Entry | None] = {}
 
     def find(self, decoder: str | None) -> Entry | None:
         """The decoder of that id; None when there is none."""
         if not decoder:
             return None
+        if decoder not in self._found:
+            self._found[decoder] = self._looked_up(decoder)
+        return self._found[decoder]
+
+    def _looked_up(self, decoder: str) -> Entry | None:
         codec = self._codecs.get(decoder)
         if codec is not None:
             return Entry(codec.label, codec)

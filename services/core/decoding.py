@@ -1,10 +1,13 @@
 """What a stored frame says, at the measuring points where its device was: the one road from bytes to values."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from datetime import datetime
 from math import isfinite
 from typing import NamedTuple
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from decoders import Value
 from decoders.quantities import QUANTITIES
@@ -59,7 +62,7 @@ class SeriesKey(NamedTuple):
     channel: str
 
 
-class PlacedValue(NamedTuple):
+class PlacedValue(Struct, frozen=True, gc=False):
     """A decoded value where and when it was measured; ``flags``: late, clock suspect, historical, device error.
 
     Flags are plain integers from here to the store: five values a frame, and ``IntFlag`` is slow.
@@ -71,8 +74,7 @@ class PlacedValue(NamedTuple):
     flags: int
 
 
-@dataclass(frozen=True, slots=True)
-class Decoding:
+class Decoding(Struct, frozen=True, gc=False):
     """What became of a frame. ``decoder`` is "id@version"; ``dropped`` counts values that became none, by reason.
 
     ``warnings``: how much the decoder had to say beside the values, such as a block of the frame that it does not know.

@@ -1,13 +1,15 @@
 """The words every service shares: what was received, what it said, and how good it is.
 
-Frozen values only, made at the edge (a parser, a query), without behaviour of their own.
+Frozen values only, made at the edge (a parser, a query), without behaviour of their own. Structs, because ingest makes
+a dozen for every frame: a frozen dataclass takes eight times as long to be made.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from enum import IntFlag, StrEnum
 from uuid import UUID
+
+from msgspec import Struct
 
 
 class Flag(IntFlag):
@@ -46,8 +48,7 @@ PENDING = frozenset({Outcome.UNKNOWN_DEVICE, Outcome.NOT_INSTALLED, Outcome.NO_D
 """Outcomes that a later declaration, installation or decoder mends, or a codec that works again."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reception:
+class Reception(Struct, frozen=True, gc=False):
     """One gateway's copy of a frame. ``rssi`` in dBm, ``snr`` in dB (None for FSK), ``gateway`` 16 hex digits."""
 
     gateway: str
@@ -58,16 +59,16 @@ class Reception:
     latitude: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Uplink:
+class Uplink(Struct, frozen=True, gc=False):
     """A frame as the network server handed it over.
 
-    ``key`` is its idempotency key. ``measured_at`` is the network's time of the frame after judgement, ``flags``
-    what that judgement found (``LATE``, ``CLOCK_SUSPECT``), ``timely`` false when no credible time could be given.
-    ``object_json`` is the network server's own decoding as JSON text, kept only where we may need it.
+    ``key`` is its idempotency key (16 bytes, see ``idempotency``). ``measured_at`` is the network's time of the frame
+    after judgement, ``flags`` what that judgement found (``LATE``, ``CLOCK_SUSPECT``), ``timely`` false when no
+    credible time could be given. ``object_json`` is the network server's own decoding as JSON text, kept only where we
+    may need it.
     """
 
-    key: UUID
+    key: bytes
     dev_eui: str
     dev_addr: str
     deduplication_id: UUID
@@ -91,11 +92,10 @@ class Uplink:
     source: str
 
 
-@dataclass(frozen=True, slots=True)
-class DeviceEvent:
+class DeviceEvent(Struct, frozen=True, gc=False):
     """A join, ack, txack, log, status or location event as received, and the few fields we read in ``detail``."""
 
-    key: UUID
+    key: bytes
     dev_eui: str
     event: str
     deduplication_id: UUID | None
@@ -106,11 +106,10 @@ class DeviceEvent:
     detail: Mapping[str, str | int | float | bool | None]
 
 
-@dataclass(frozen=True, slots=True)
-class Rejected:
+class Rejected(Struct, frozen=True, gc=False):
     """A message that cannot become an uplink or an event. ``reason`` is countable, ``detail`` is for the reader."""
 
-    key: UUID
+    key: bytes
     received_at: datetime
     topic: str
     reason: str
@@ -119,8 +118,7 @@ class Rejected:
     source: str
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(Struct, frozen=True, gc=False):
     """One value of one series. ``value`` as decoded, in the quantity's unit; ``uplink``: the frame that said so."""
 
     series: int

@@ -1,7 +1,8 @@
 """How good is a value? Judged by its quantity's limits and by what its series said before."""
 
 from datetime import datetime, timedelta
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from decoders.quantity import Quantity
 from services.core.domain import NOT_GOOD, Flag
@@ -14,7 +15,7 @@ OUT_OF_RANGE, SPIKE, STUCK = int(Flag.OUT_OF_RANGE), int(Flag.SPIKE), int(Flag.S
 BAD = int(NOT_GOOD)
 
 
-class SeriesState(NamedTuple):
+class SeriesState(Struct, frozen=True, gc=False):
     """What table ``latest`` keeps of a series: its last good value, and the newest value of any quality.
 
     ``same_since`` is the time of the first of the values equal to ``seen_value`` without another between.
@@ -60,13 +61,18 @@ def advance(before: SeriesState | None, value: float, measured_at: datetime, fla
     """The state of a series after a value of that time; never back in time, so maybe the very state it was."""
     good = not flags & BAD
     if before is None:
-        first = SeriesState(measured_at, value, measured_at)
-        return SeriesState(*first[:3], measured_at, value, flags, uplink) if good else first
-    seen_at, seen_value, same_since, good_at, *_ = before
+        if not good:
+            return SeriesState(measured_at, value, measured_at)
+        return SeriesState(measured_at, value, measured_at, measured_at, value, flags, uplink)
+    seen_at, seen_value, same_since, good_at = before.seen_at, before.seen_value, before.same_since, before.good_at
     newest = measured_at >= seen_at
     if newest:
         same_since = same_since if value == seen_value else measured_at
         seen_at, seen_value = measured_at, value
     if good and (good_at is None or measured_at >= good_at):
         return SeriesState(seen_at, seen_value, same_since, measured_at, value, flags, uplink)
-    return SeriesState(seen_at, seen_value, same_since, *before[3:]) if newest else before
+    if not newest:
+        return before
+    return SeriesState(
+        seen_at, seen_value, same_since, good_at, before.good_value, before.good_flags, before.good_uplink
+    )

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from msgspec import Struct
+
 from services.core.domain import Flag
 from services.core.settings import Settings
 
@@ -36,8 +38,7 @@ class TimeRules:
         return Flag.LATE if received_at - at > self.late_after else _NONE
 
 
-@dataclass(frozen=True, slots=True)
-class JudgedTime:
+class JudgedTime(Struct, frozen=True, gc=False):
     measured_at: datetime
     flags: Flag
     timely: bool

@@ -12,7 +12,7 @@ from msgspec import Struct
 Detail = Mapping[str, str | int | float | bool | None]
 
 
-class Sender(Struct, frozen=True):
+class Sender(Struct, frozen=True, gc=False):
     """``deviceInfo``: who sent it, in the network server's words."""
 
     dev_eui: str
@@ -21,7 +21,7 @@ class Sender(Struct, frozen=True):
     profile_name: str
 
 
-class Copy(Struct, frozen=True):
+class Copy(Struct, frozen=True, gc=False):
     """``rxInfo``: one gateway's copy of a frame. ``snr`` is None where there is none (FSK, not a number)."""
 
     gateway_id: str
@@ -34,7 +34,7 @@ class Copy(Struct, frozen=True):
     latitude: float | None
 
 
-class UpEvent(Struct, frozen=True):
+class UpEvent(Struct, frozen=True, gc=False):
     """A frame. ``frequency`` in Hz; ``encrypted``: the application server's keys are elsewhere."""
 
     sender: Sender | None

@@ -4,8 +4,9 @@ The default is ``application/{application_id}/device/{dev_eui}/event/{event}`` (
 """
 
 import re
-from dataclasses import dataclass
 from itertools import pairwise
+
+from msgspec import Struct
 
 from services.core.settings import SettingError
 
@@ -25,8 +26,7 @@ _CARRIED = re.compile(r"\$(?:redis|http|tts)/device/[^/]*/event/([^/]*)")
 _DEV_EUI = re.compile(r"[0-9a-fA-F]{16}")
 
 
-@dataclass(frozen=True, slots=True)
-class EventTopic:
+class EventTopic(Struct, frozen=True, gc=False):
     """What a topic says. ``dev_eui`` in lower case; "" where only the payload tells."""
 
     dev_eui: str

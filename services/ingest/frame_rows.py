@@ -1,7 +1,8 @@
 """Uplinks, decoded and numbered, as the writer takes them: the same for what has just come and for a replay."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from services.core.decoder_book import DecoderBook
 from services.core.decoding import Device, decode_uplinks

@@ -2,6 +2,8 @@
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from services.ingest.histogram import BatchHistogram
+
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 60, 600, 3600, 86400)
 MESSAGES = (1, 3, 10, 30, 100, 300, 1000, 3000, 10000)
 
@@ -40,8 +42,11 @@ class Metrics:
             "From receipt of a batch's oldest message to its commit.",
             SECONDS,
         )
-        self.network_lag = self._histogram(
-            "network_to_commit_seconds", "From the network's time of a frame to the commit that holds it.", SECONDS
+        self.network_lag = BatchHistogram(
+            "terroir_ingest_network_to_commit_seconds",
+            "From the network's time of a frame to the commit that holds it.",
+            SECONDS,
+            self.registry,
         )
         self.halted = self._gauge("halted", "1 while too much of the traffic would be quarantined: nothing is stored.")
         self.connected = self._gauge("connected", "1 while connected to the broker and subscribed.")

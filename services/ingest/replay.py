@@ -8,7 +8,7 @@ cut short, repeated or run beside another stores nothing twice.
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import psycopg
 from psycopg import Connection
@@ -108,7 +108,7 @@ class Replay:
 
     def _parsed(self, kept: Waiting) -> _Item:
         message = Message(kept.topic, kept.body, 1, False, kept.received_at, 0, 0)
-        if rejected_key(kept.topic, kept.body) != kept.key:
+        if rejected_key(kept.topic, kept.body) != kept.key.bytes:
             # A part of a message must never pass for the whole.
             parsed = rejected(message, Reason.TOO_LARGE, "not kept as it was received: too long", SOURCE)
         else:
@@ -180,7 +180,7 @@ class Replay:
         for item, fate in fates:
             self._account.count(item.waiting, item.parsed, fate)
 
-    def _forgotten(self, items: Sequence[_Item]) -> set[UUID]:
+    def _forgotten(self, items: Sequence[_Item]) -> set[bytes]:
         """Keys of what is stored although its key may be pruned by now."""
         before = self._clock() - self._remembered
         old = [item.parsed for item in items if item.waiting.received_at < before]

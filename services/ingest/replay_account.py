@@ -3,7 +3,6 @@
 from collections import Counter
 from dataclasses import dataclass, field
 from enum import StrEnum
-from uuid import UUID
 
 from services.core.domain import DeviceEvent, Rejected, Uplink
 from services.core.storage.quarantine import Waiting
@@ -28,9 +27,9 @@ class Account:
     messages: int = 0
     fates: Counter[tuple[str, Fate]] = field(default_factory=Counter[tuple[str, Fate]])
     samples: dict[str, list[tuple[int, str]]] = field(default_factory=dict[str, list[tuple[int, str]]])
-    _keys: set[UUID] = field(default_factory=set[UUID])
+    _keys: set[bytes] = field(default_factory=set[bytes])
 
-    def first_of(self, key: UUID) -> bool:
+    def first_of(self, key: bytes) -> bool:
         """Whether no message of this account had that key before; for a replay that is only foreseen."""
         if key in self._keys:
             return False

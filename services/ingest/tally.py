@@ -21,19 +21,21 @@ def count_batch(
     metrics.readings.inc(written.readings)
     metrics.conflicts.inc(written.conflicts)
     outcomes: Counter[Outcome] = Counter()
+    lags: list[float] = []
     for frame in frames:
         uplink, decoding = frame.uplink, frame.decoding
         if uplink.key not in written.first_seen:
             continue
         outcomes[Outcome.REPEAT if uplink.key in written.repeats else decoding.outcome] += 1
         if not uplink.flags & Flag.CLOCK_SUSPECT:
-            metrics.network_lag.observe(max(0.0, (committed_at - uplink.measured_at).total_seconds()))
+            lags.append(max(0.0, (committed_at - uplink.measured_at).total_seconds()))
         if decoding.outcome is Outcome.REFUSED:
             metrics.decode_refusals.labels(decoding.decoder or "", decoding.reason or "").inc()
         if decoding.warnings:
             metrics.decode_warnings.labels(decoding.decoder or "").inc()
         for reason, count in decoding.dropped.items():
             metrics.dropped_values.labels(reason.value).inc(count)
+    metrics.network_lag.observe(lags)
     for outcome, count in outcomes.items():
         metrics.uplinks.labels(outcome.value).inc(count)
 

@@ -4,6 +4,7 @@ import csv
 import json
 import socket
 from pathlib import Path
+from uuid import UUID
 
 import psycopg
 import pytest
@@ -228,7 +229,7 @@ def test_a_replay_says_what_it_did(terroir: Terroir, territory: Path) -> None:
             connection.execute(
                 "INSERT INTO quarantine (received_at, key, source, topic, reason, detail, body)"
                 " VALUES ('2026-03-01', %s, 'mqtt', %s, 'parser_crashed', 'a bug', %s)",
-                (rejected_key(topic, body), topic, body),
+                (UUID(bytes=rejected_key(topic, body)), topic, body),
             )
     foreseen = terroir("replay", "--dry-run").output
     assert "nothing was changed" in foreseen

@@ -156,7 +156,7 @@ class Fuzzed:
         if not isinstance(event, DeviceEvent):
             return None
         said = json.dumps(event.detail, sort_keys=True).encode()
-        return place(b"told", event.key.bytes, event.event.encode() + event.dev_eui.encode() + said)
+        return place(b"told", event.key, event.event.encode() + event.dev_eui.encode() + said)
 
     def _balance(self, account: Account, metrics: Metrics) -> None:
         for metric in metrics.messages.collect():

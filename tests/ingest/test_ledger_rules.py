@@ -3,7 +3,7 @@
 import json
 import threading
 from datetime import date, datetime, timedelta
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -260,10 +260,11 @@ def test_frames_out_of_the_quarantine_find_their_days(embedded_territory):
     bad = [up(embedded_territory, n, 24 * 60 * n) for n in range(3)]
     connection = embedded_territory.connection
     for n, message in enumerate(bad):
+        key = UUID(bytes=rejected_key(message.topic, message.body))
         connection.execute(
             "INSERT INTO quarantine (received_at, key, source, topic, reason, detail, body)"
             " VALUES (%s, %s, 'mqtt', %s, 'parser_crashed', '', %s)",
-            (NOON + timedelta(days=n), rejected_key(message.topic, message.body), message.topic, message.body),
+            (NOON + timedelta(days=n), key, message.topic, message.body),
         )
     embedded_territory.ingest(up(embedded_territory, 3, 72 * 60))
     settled(embedded_territory)

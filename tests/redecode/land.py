@@ -212,7 +212,7 @@ def _flags(frame: Sent, rules: TimeRules) -> Flag:
 def _uplink(frame: Sent) -> Uplink:
     return Uplink(
         # An address of its own: no frame is a repetition of another here.
-        key=frame.deduplication_id, dev_eui=frame.dev_eui, dev_addr=f"{frame.id & 0xFFFFFFFF:08x}",
+        key=frame.deduplication_id.bytes, dev_eui=frame.dev_eui, dev_addr=f"{frame.id & 0xFFFFFFFF:08x}",
         deduplication_id=frame.deduplication_id,
         received_at=frame.received_at, measured_at=frame.measured_at,
         flags=Flag.LATE if frame.received_at - frame.measured_at > timedelta(hours=1) else Flag(0),

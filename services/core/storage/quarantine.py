@@ -10,6 +10,7 @@ from psycopg import Connection
 from psycopg.rows import TupleRow, class_row
 
 from services.core.domain import DeviceEvent, Uplink
+from services.core.storage.arrays import Uuids, uuids
 from services.core.storage.queries import load
 from services.core.uplink_id import first_at
 
@@ -176,17 +177,17 @@ def keep(connection: Connection[TupleRow], still: Mapping[int, tuple[str, str]],
     )
 
 
-def known_keys(connection: Connection[TupleRow], keys: Sequence[UUID]) -> set[UUID]:
+def known_keys(connection: Connection[TupleRow], keys: Sequence[bytes]) -> set[bytes]:
     """Which of the idempotency keys have been seen."""
-    return {key for (key,) in connection.execute(load("quarantine")["seen_of"], {"keys": list(keys)})}
+    return set(uuids(connection, load("quarantine")["seen_of"], {"keys": Uuids(keys)}))
 
 
 def stored_already(
     connection: Connection[TupleRow], uplinks: Sequence[Uplink], events: Sequence[DeviceEvent], span: timedelta
-) -> set[UUID]:
+) -> set[bytes]:
     """Keys of those stored, received at most ``span`` before or after: for when ``seen`` has forgotten them."""
     sql = load("quarantine")
-    found: set[UUID] = set()
+    found: set[bytes] = set()
     if uplinks:
         frames = {
             "dev_eui": [uplink.dev_eui for uplink in uplinks],

@@ -4,14 +4,14 @@ Tables are touched in one order and rows in order of their keys (``sql/queries/w
 first time has side effects.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from uuid import UUID
 
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
-from services.core.storage.arrays import Int4s, Times
+from services.core.decoding import SeriesKey
+from services.core.storage.arrays import Int4s, Times, Uuids, uuids
 from services.core.storage.queries import load
 from services.core.storage.writer_copy import (
     copy_events,
@@ -24,7 +24,7 @@ from services.core.storage.writer_heard import move_devices, move_gateways
 from services.core.storage.writer_ledger import note_ledger
 from services.core.storage.writer_readings import candidates, write_readings
 from services.core.storage.writer_repeats import marked_repeats
-from services.core.storage.writer_types import Batch, FrameRow, ReadingsWritten, Written
+from services.core.storage.writer_types import Batch, Candidate, FrameRow, ReadingsWritten, Written
 
 
 def write_batch(
@@ -47,14 +47,7 @@ def write_batch(
         copy_pending(connection, frames)
         written = write_readings(
             connection,
-            [
-                candidate
-                for frame in frames
-                if not frame.repeat
-                for candidate in candidates(
-                    frame.id, frame.uplink.f_cnt, frame.uplink.deduplication_id, frame.decoding, batch.series
-                )
-            ],
+            _candidates(frames, batch.series),
         )
         if frames:
             note_batch(connection, "ingest", written_at, [frame.id for frame in frames], written)
@@ -99,14 +92,23 @@ def next_writer(connection: Connection[TupleRow]) -> int:
     return int(row[0])
 
 
-def _claim(connection: Connection[TupleRow], keys: Iterable[UUID], seen_at: datetime) -> frozenset[UUID]:
-    rows = connection.execute(load("writer")["claim"], {"keys": sorted(keys), "seen_at": seen_at}, binary=True)
-    return frozenset(key for (key,) in rows)
+def _claim(connection: Connection[TupleRow], keys: Iterable[bytes], seen_at: datetime) -> frozenset[bytes]:
+    given = {"keys": Uuids(sorted(keys)), "seen_at": seen_at}
+    return frozenset(uuids(connection, load("writer")["claim"], given))
 
 
-def _first_of_each(frames: Sequence[FrameRow], first_seen: frozenset[UUID]) -> list[FrameRow]:
+def _candidates(frames: Iterable[FrameRow], series: Mapping[SeriesKey, int]) -> list[Candidate]:
+    return [
+        candidate
+        for frame in frames
+        if not frame.repeat
+        for candidate in candidates(frame.id, frame.uplink.f_cnt, frame.uplink.deduplication_id, frame.decoding, series)
+    ]
+
+
+def _first_of_each(frames: Sequence[FrameRow], first_seen: frozenset[bytes]) -> list[FrameRow]:
     """Frames seen for the first time, and of several deliveries in this batch the first."""
-    found: dict[UUID, FrameRow] = {}
+    found: dict[bytes, FrameRow] = {}
     for frame in frames:
         if frame.uplink.key in first_seen:
             found.setdefault(frame.uplink.key, frame)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from msgspec.structs import replace
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
@@ -46,7 +47,7 @@ def settle(connection: Connection[TupleRow], candidates: Sequence[Candidate]) ->
             winner = _winner(candidate, rival, ranks.get(rival.uplink))
             if winner != rival:
                 changes[key] = _Change(rival, winner)
-                wanted[key] = candidate._replace(value=winner.value, flags=winner.flags, uplink=winner.uplink)
+                wanted[key] = replace(candidate, value=winner.value, flags=winner.flags, uplink=winner.uplink)
             else:
                 settled.setdefault(key, None)
         # Only what took its place counts: what another transaction was quicker to change is judged anew, and may lose.

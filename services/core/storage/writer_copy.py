@@ -1,6 +1,7 @@
 """Rows appended as they are: binary COPY, the cheapest way into a table that nothing in the batch can collide with."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from uuid import UUID
 
 from psycopg import Connection
 from psycopg.rows import TupleRow
@@ -56,7 +57,7 @@ def copy_events(connection: Connection[TupleRow], events: Iterable[DeviceEvent])
 
 def copy_quarantine(connection: Connection[TupleRow], rejected: Iterable[Rejected]) -> None:
     """Table ``quarantine``."""
-    rows = ((r.received_at, r.key, r.source, r.topic, r.reason, r.detail, r.body) for r in rejected)
+    rows = ((r.received_at, UUID(bytes=r.key), r.source, r.topic, r.reason, r.detail, r.body) for r in rejected)
     _copy(connection, "copy_quarantine", _QUARANTINE, rows)
 
 

@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from uuid import UUID
 
 from psycopg import Connection
 from psycopg.rows import TupleRow
@@ -39,7 +38,7 @@ class _Notes:
 
 
 def note_ledger(
-    connection: Connection[TupleRow], batch: Batch, first_seen: Collection[UUID], stored: Sequence[FrameRow]
+    connection: Connection[TupleRow], batch: Batch, first_seen: Collection[bytes], stored: Sequence[FrameRow]
 ) -> None:
     """Call it last in the transaction of the batch.
 
@@ -100,7 +99,7 @@ def device_of(topic: str) -> str | None:
     return match[1].lower() if match else None
 
 
-def _outcome(message: Uplink | DeviceEvent | Rejected, first_seen: Collection[UUID]) -> tuple[str, str]:
+def _outcome(message: Uplink | DeviceEvent | Rejected, first_seen: Collection[bytes]) -> tuple[str, str]:
     if message.key not in first_seen:
         return "duplicate", ""
     if isinstance(message, Rejected):

@@ -1,14 +1,14 @@
 """The second guard: frames the network server hands over again under a new deduplication id (``skip_fcnt_check``)."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
-from uuid import UUID
 
+from msgspec.structs import replace
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
 from services.core.idempotency import frame_key
+from services.core.storage.arrays import Times, Uuids, uuids
 from services.core.storage.queries import load
 from services.core.storage.writer_types import FrameRow
 
@@ -18,8 +18,8 @@ FRAMES_KEPT = timedelta(hours=1)
 
 def marked_repeats(connection: Connection[TupleRow], frames: Sequence[FrameRow], window: timedelta) -> list[FrameRow]:
     """The frames, and which of them are copies of another under a new deduplication id, here or stored before."""
-    of_each: dict[UUID, list[FrameRow]] = {}
-    for frame in sorted(frames, key=lambda f: (f.uplink.measured_at, f.uplink.deduplication_id)):
+    of_each: dict[bytes, list[FrameRow]] = {}
+    for frame in sorted(frames, key=lambda f: (f.uplink.measured_at, f.uplink.deduplication_id.int)):
         uplink = frame.uplink
         key = frame_key(uplink.dev_eui, uplink.dev_addr, uplink.f_cnt, uplink.f_port, uplink.payload)
         copies = of_each.setdefault(key, [])
@@ -27,18 +27,14 @@ def marked_repeats(connection: Connection[TupleRow], frames: Sequence[FrameRow],
         copies.append(replace(frame, repeat=True) if near else frame)
     if not of_each:
         return []
-    firsts = {key: copies[0].uplink for key, copies in sorted(of_each.items())}
-    rows = connection.execute(
-        load("writer")["claim_frames"],
-        {
-            "frames": list(firsts),
-            "measured_at": [uplink.measured_at for uplink in firsts.values()],
-            "received_at": [uplink.received_at for uplink in firsts.values()],
-            "window": window,
-        },
-        binary=True,
-    )
-    new = {key for (key,) in rows}
+    firsts = {key: of_each[key][0].uplink for key in sorted(of_each)}
+    given = {
+        "frames": Uuids(list(firsts)),
+        "measured_at": Times([uplink.measured_at for uplink in firsts.values()]),
+        "received_at": Times([uplink.received_at for uplink in firsts.values()]),
+        "window": window,
+    }
+    new = set(uuids(connection, load("writer")["claim_frames"], given))
     marked: list[FrameRow] = []
     for key, copies in of_each.items():
         first, *others = copies

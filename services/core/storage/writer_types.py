@@ -6,12 +6,13 @@ from datetime import date, datetime
 from typing import NamedTuple
 from uuid import UUID
 
+from msgspec import Struct
+
 from services.core.decoding import Decoding, SeriesKey
 from services.core.domain import DeviceEvent, Outcome, Rejected, Uplink
 
 
-@dataclass(frozen=True, slots=True)
-class FrameRow:
+class FrameRow(Struct, frozen=True, gc=False):
     """An uplink with its id and what became of it; ``repeat``: a copy under another deduplication id is stored."""
 
     id: int
@@ -24,7 +25,7 @@ class FrameRow:
         return Outcome.REPEAT if self.repeat else self.decoding.outcome
 
 
-class Candidate(NamedTuple):
+class Candidate(Struct, frozen=True, gc=False):
     """A value that wants to be the reading of its series and time; when several want it, the least rank wins."""
 
     series: int
@@ -86,7 +87,7 @@ class ReadingsWritten:
 class Written:
     """``first_seen``: keys stored by this transaction, all others are duplicates; ``repeats``: frames among them."""
 
-    first_seen: frozenset[UUID]
-    repeats: frozenset[UUID] = field(default=frozenset[UUID]())
+    first_seen: frozenset[bytes]
+    repeats: frozenset[bytes] = field(default=frozenset[bytes]())
     readings: int = 0
     conflicts: int = 0

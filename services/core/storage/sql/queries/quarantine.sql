@@ -65,7 +65,7 @@ WHERE q.id = w.id;
 
 -- name: seen_of
 -- Which of the given idempotency keys are known.
-SELECT key FROM seen WHERE key = ANY (%(keys)s::uuid[]);
+SELECT key FROM seen WHERE key = ANY (%(keys)b::uuid[]);
 
 -- name: stored_frames
 -- Which of the given frames are stored, asked of themselves: of an old message the idempotency key may have been forgotten.

@@ -67,6 +67,10 @@ SELECT * FROM unnest(
 )
 ON CONFLICT (series, measured_at) DO NOTHING;
 
+-- name: copy_readings
+-- Readings that are new for certain, being newer than all their series had; cheaper than to ask of each whether it is.
+COPY reading (series, measured_at, value, flags, uplink) FROM STDIN (FORMAT binary);
+
 -- name: rivals
 -- Readings of other frames that stand where the given ones should; `place` is the position in the arrays.
 SELECT w.place, r.value, r.flags, r.uplink
@@ -151,17 +155,16 @@ SELECT * FROM unnest(
 ON CONFLICT (dev_eui) DO UPDATE SET
     uplinks = s.uplinks + excluded.uplinks,
     last_received_at = greatest(s.last_received_at, excluded.last_received_at),
-    (last_measured_at, last_uplink, f_cnt, dev_addr, rssi, snr, gateway_count, application_id, device_name, profile_name) = (
-        SELECT n.*
-        FROM (VALUES
-            (excluded.last_measured_at, excluded.last_uplink, excluded.f_cnt, excluded.dev_addr, excluded.rssi, excluded.snr,
-             excluded.gateway_count, excluded.application_id, excluded.device_name, excluded.profile_name),
-            (s.last_measured_at, s.last_uplink, s.f_cnt, s.dev_addr, s.rssi, s.snr,
-             s.gateway_count, s.application_id, s.device_name, s.profile_name)
-        ) AS n (measured_at, uplink)
-        ORDER BY n.measured_at DESC, n.uplink DESC
-        LIMIT 1
-    );
+    last_measured_at = CASE WHEN (excluded.last_measured_at, excluded.last_uplink) > (s.last_measured_at, s.last_uplink) THEN excluded.last_measured_at ELSE s.last_measured_at END,
+    last_uplink = CASE WHEN (excluded.last_measured_at, excluded.last_uplink) > (s.last_measured_at, s.last_uplink) THEN excluded.last_uplink ELSE s.last_uplink END,
+    f_cnt = CASE WHEN (excluded.last_measured_at, excluded.last_uplink) > (s.last_measured_at, s.last_uplink) THEN excluded.f_cnt ELSE s.f_cnt END,
+    dev_addr = CASE WHEN (excluded.last_measured_at, excluded.last_uplink) > (s.last_measured_at, s.last_uplink) THEN excluded.dev_addr ELSE s.dev_addr END,
+    rssi = CASE WHEN (excluded.last_measured_at, excluded.last_uplink) > (s.last_measured_at, s.last_uplink) THEN excluded.rssi ELSE s.rssi END,
+    snr = CASE WHEN (excluded.last_measured_at, excluded.last_uplink) > (s.last_measured_at, s.last_uplink) THEN excluded.snr ELSE s.snr END,
+    gateway_count = CASE WHEN (excluded.last_measured_at, excluded.last_uplink) > (s.last_measured_at, s.last_uplink) THEN excluded.gateway_count ELSE s.gateway_count END,
+    application_id = CASE WHEN (excluded.last_measured_at, excluded.last_uplink) > (s.last_measured_at, s.last_uplink) THEN excluded.application_id ELSE s.application_id END,
+    device_name = CASE WHEN (excluded.last_measured_at, excluded.last_uplink) > (s.last_measured_at, s.last_uplink) THEN excluded.device_name ELSE s.device_name END,
+    profile_name = CASE WHEN (excluded.last_measured_at, excluded.last_uplink) > (s.last_measured_at, s.last_uplink) THEN excluded.profile_name ELSE s.profile_name END;
 
 -- name: move_gateways
 -- When gateways were last heard of, forward, in steps of five seconds (every batch has most of them), and where they are.
