@@ -49,6 +49,7 @@ class Header:
     seed: int
     encoding: str
     level: str = "application"
+    devices: int | None = None
 
 
 def _stretches(keys: Iterable[int]) -> list[tuple[int, int]]:
@@ -116,13 +117,17 @@ class Manifest:
                     ("encoding", header.encoding),
                     ("created_at", created_at.isoformat()),
                     *([] if header.level == "application" else [("level", header.level)]),
+                    *([] if header.devices is None else [("devices", str(header.devices))]),
                 ],
             )
             db.execute("COMMIT")
             return
         wanted = {"format": FORMAT, "scenario": header.scenario, "seed": str(header.seed), "encoding": header.encoding}
         wanted["level"] = header.level
-        found = {"level": "application"} | dict(db.execute("SELECT key, value FROM manifest").fetchall())
+        wanted["devices"] = "all" if header.devices is None else str(header.devices)
+        found = {"level": "application", "devices": "all"} | dict(
+            db.execute("SELECT key, value FROM manifest").fetchall()
+        )
         if found.get("format") == _OLDER:
             self._extend()
             found["format"] = FORMAT

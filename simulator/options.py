@@ -25,6 +25,16 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
+class Expected:
+    """What a run is going to send before real time: devices, about how many publications, from when to when."""
+
+    devices: int
+    events: int
+    simulated_from: datetime
+    simulated_until: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Summary:
     """What a run did. `outstanding` publications had no acknowledgement when it ended."""
 
@@ -63,6 +73,8 @@ class Options:
             (or since + duration, or now). A number: that window at so many times real time.
         seed: instead of the scenario's.
         encoding: of the events.
+        devices: only about so many of the scenario's devices, each model in its share; all of them when None.
+        hold: while this file exists nothing new is sent.
         interval_divisor: devices report so many times as often in the live phase; the scenario's when None.
         progress: called a few times a second.
         stop: set it to end the run cleanly.
@@ -80,6 +92,8 @@ class Options:
     speed: Speed = "real"
     seed: int | None = None
     encoding: Literal["json", "protobuf"] = "json"
+    devices: int | None = None
+    hold: Path | None = None
     interval_divisor: float | None = None
     progress: Callable[[Progress], None] = _quiet
     stop: threading.Event = field(default_factory=threading.Event)

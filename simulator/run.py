@@ -3,29 +3,56 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 from simulator.collector import seldom_collecting
 from simulator.events.json_text import JsonEncoding
 from simulator.events.model import Encoding
 from simulator.faults.plan import Plan
+from simulator.forecast import forecast
 from simulator.manifest import Header, Manifest
 from simulator.message import Message
-from simulator.options import Options, Phase, Progress, Summary
+from simulator.options import Expected, Options, Phase, Progress, Summary
 from simulator.scenario.load import load
 from simulator.scenario.model import Scenario
+from simulator.scenario.thin import thinned
 from simulator.sensors import Device, build
 from simulator.station import SECOND, Session
 from simulator.targets.file import FileTarget
 from simulator.targets.model import Target
-from simulator.territory import export, write
+from simulator.territory import write
 from simulator.traffic import Traffic
 from simulator.window import Window, check, microseconds, moment, window
 
-__all__ = ["Options", "Progress", "Summary", "export", "run"]
+__all__ = ["Expected", "Options", "Progress", "Summary", "expected", "export", "run"]
 
 _BATCH = 1000
 _TELL_EVERY = 0.25
+_HELD = 0.1
 FLUSH_WITHIN = 10.0
+
+
+def export(scenario: str | Path, path: Path, devices: int | None = None) -> None:
+    """Writes the territory of a scenario, by name or file, as CSV; of about so many `devices`, all when None.
+
+    Raises:
+        SimulatorError: the scenario cannot be read, or the file not be written.
+    """
+    write(thinned(load(scenario), devices), path)
+
+
+def expected(options: Options) -> Expected:
+    """What a run with these options would send before real time; nothing is written.
+
+    Raises:
+        SimulatorError: a scenario or option that cannot be used.
+    """
+    scenario = thinned(load(options.scenario), options.devices)
+    devices = build(scenario, scenario.seed if options.seed is None else options.seed)
+    covered = window(options, None, microseconds(options.clock()))
+    end = covered.live_from or covered.end or covered.start
+    events = forecast(devices, scenario.faults, covered.start / SECOND, end / SECOND)
+    return Expected(len(devices), events, moment(covered.start), moment(end))
 
 
 def run(options: Options) -> Summary:
@@ -35,12 +62,12 @@ def run(options: Options) -> Summary:
         SimulatorError: one line for the user: a scenario, option, manifest or target that cannot be used.
     """
     check(options)
-    scenario = load(options.scenario)
+    scenario = thinned(load(options.scenario), options.devices)
     seed = scenario.seed if options.seed is None else options.seed
     if options.territory is not None:
         write(scenario, options.territory)
     devices = build(scenario, seed)
-    header = Header(scenario.scenario, seed, options.encoding)
+    header = Header(scenario.scenario, seed, options.encoding, devices=options.devices)
     with Manifest(options.manifest, header, options.clock()) as manifest:
         covered = window(options, manifest.simulated_until(), microseconds(options.clock()))
         target = _target(options)
@@ -140,8 +167,8 @@ class _Run:
         if end <= start:
             return start
         traffic = self._traffic(start, 1.0)
-        span = (end - start) / SECOND
-        self._total = int(sum(span / device.point.device.interval + span / 86400 for device in self._devices))
+        self._total = forecast(self._devices, self._scenario.faults, start / SECOND, end / SECOND)
+        self._tell(start, force=True)
         stop, clock = self._options.stop, self._options.clock
         while not stop.is_set():
             if following:
@@ -154,9 +181,16 @@ class _Run:
             done = traffic.next_at > end
             self._publish(batch, end if done else traffic.now)
             self._tell(traffic.now)
+            self._wait_while_held()
             if done:
                 break
         return self._finish(traffic, traffic.now if stop.is_set() else end)
+
+    def _wait_while_held(self) -> None:
+        hold = self._options.hold
+        while hold is not None and hold.exists() and not self._options.stop.is_set():
+            self._target.wait(_HELD)
+            self._publish([], None)
 
     def _live(self, start: int) -> int:
         """Real time from the end of the history on."""

@@ -34,6 +34,7 @@ _CHECK_AFTER = timedelta(seconds=60)
     "--days", type=click.IntRange(0, 365), default=30, show_default=True, help="Days of history to begin with."
 )
 @click.option("--scenario", default="village", show_default=True, help="Territory to simulate: a name or a YAML file.")
+@click.option("--devices", type=click.IntRange(1), help="Only about so many of the scenario's devices.")
 @click.option(
     "--faster", type=click.FloatRange(1), default=20, show_default=True, help="How much more often devices report."
 )
@@ -49,6 +50,7 @@ def demo(
     check: bool,
     days: int,
     scenario: str,
+    devices: int | None,
     faster: float,
     port: int,
     database_port: int,
@@ -58,7 +60,8 @@ def demo(
     """Run everything on this machine: database, broker, simulated territory, ingest, worker, API.
 
     Needs no rights and nothing installed. The first start downloads a broker where the machine has none and sends the
-    history; later ones go on where the last one stopped. Ports may be 0: any free one. Stops cleanly on Ctrl-C.
+    history; later ones go on where the last one stopped, in the middle of a history too, with the same --scenario and
+    --devices. Ports may be 0: any free one. Stops cleanly on Ctrl-C.
     """
     from services.demo.errors import CANNOT
     from services.demo.run import Options, run
@@ -69,6 +72,7 @@ def demo(
         check=check,
         days=days,
         scenario=scenario,
+        devices=devices,
         faster=faster,
         port=port,
         database_port=database_port,

@@ -12,11 +12,11 @@ from services.commands.failure import Failure, told
 from services.commands.moments import DURATION, MOMENT, in_utc
 from services.commands.stopping import stopped_by_signals
 from services.commands.store import database_url, reaching, read_settings
-from services.commands.tables import Bar
+from services.commands.tables import Bar, grouped, span
 
 if TYPE_CHECKING:
     from services.core.settings import Settings
-    from simulator.options import Progress, Speed
+    from simulator.options import Expected, Progress, Speed
 
 
 @click.command(
@@ -58,6 +58,11 @@ if TYPE_CHECKING:
     help="Write the devices and their keys as CSV; alone: only that.",
 )
 @click.option("--export-gateways", type=click.Path(path_type=Path), help="Write the gateways as CSV; alone: only that.")
+@click.option("--devices", type=click.IntRange(1), help="Only about so many devices, each model in its share.")
+@click.option("--estimate", is_flag=True, help="Only say how many events the history is.")
+@click.option(
+    "--wait-while", type=click.Path(path_type=Path), metavar="FILE", help="Send nothing new while this file exists."
+)
 @click.option("--quiet", is_flag=True, help="No progress.")
 def simulate(
     scenario: str,
@@ -77,6 +82,9 @@ def simulate(
     state: Path | None,
     export_devices: Path | None,
     export_gateways: Path | None,
+    devices: int | None,
+    estimate: bool,
+    wait_while: Path | None,
     quiet: bool,
 ) -> None:
     """Send what the devices of SCENARIO would, to the broker of TERROIR_MQTT_URL.
@@ -91,22 +99,36 @@ def simulate(
 
     At --level gateway the devices join and send through virtual gateways, so that a network server can be driven; what
     it publishes is what terroir ingest then stores and terroir verify compares.
+
+    With --devices the territory is lighter: a manifest, and the CSV of --territory, belong to that number.
     """
     from services.commands.air import drive, export_network
     from simulator.errors import SimulatorError
     from simulator.options import Options
-    from simulator.run import export, run
+    from simulator.run import expected, export, run
 
     with told(SimulatorError):
+        if estimate:
+            window = Options(
+                scenario=scenario,
+                manifest=Path(),
+                file=Path(),
+                since=in_utc(since),
+                duration=None if seconds is None else timedelta(seconds=seconds),
+                speed=parse_speed(speed),
+                devices=devices,
+            )
+            click.echo(foretold(expected(window)))
+            return
         exported = export_network(scenario, seed, export_devices, export_gateways)
         if manifest is None:
             if territory is not None:
-                export(scenario, territory)
+                export(scenario, territory, devices)
             elif not exported:
                 raise Failure("simulate needs --manifest FILE, to keep what it sends")
             return
         if level == "gateway":
-            for name, given in (("--since", since), ("--file", file)):
+            for name, given in (("--since", since), ("--file", file), ("--devices", devices)):
                 if given is not None:
                     raise Failure(f"{name} is for --level application: a network server lives by the clock")
             if speed != "real":
@@ -131,8 +153,13 @@ def simulate(
             if given is not None:
                 raise Failure(f"{name} is for --level gateway")
         bar = Bar("sent")
+        announced = False
 
         def tell(progress: "Progress") -> None:
+            nonlocal announced
+            if progress.total and not announced:
+                announced = True
+                click.echo(f"history: about {grouped(progress.total)} events", err=True)
             bar(progress.done, progress.total)
 
         with stopped_by_signals() as stop:
@@ -146,6 +173,8 @@ def simulate(
                 duration=None if seconds is None else timedelta(seconds=seconds),
                 speed=parse_speed(speed),
                 seed=seed,
+                devices=devices,
+                hold=wait_while,
                 encoding=encoding or "json",
                 interval_divisor=faster,
                 progress=(lambda _progress: None) if quiet else tell,
@@ -157,6 +186,20 @@ def simulate(
         f"sent {summary.messages} messages from {summary.simulated_from:%F %T} to {summary.simulated_until:%F %T} UTC "
         f"in {summary.seconds:.1f} s; {summary.copies} copies, {summary.acknowledged} acknowledged, "
         f"{summary.outstanding} not; {summary.lost_on_air} frames lost on air"
+    )
+
+
+_RATE, _MANIFEST = 10_000, 540
+"""Events a second that an idle core generates and publishes, bytes of manifest of each: docs/simulator.md."""
+
+
+def foretold(expected: "Expected") -> str:
+    """What a history is going to be, and to take."""
+    return (
+        f"{grouped(expected.devices)} devices, about {grouped(expected.events)} events "
+        f"from {expected.simulated_from:%F %T} to {expected.simulated_until:%F %T} UTC; "
+        f"generating them takes an idle core about {span(expected.events / _RATE)}, "
+        f"the manifest {expected.events * _MANIFEST / 1e9:.1f} GB"
     )
 
 

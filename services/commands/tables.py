@@ -21,6 +21,21 @@ def printable(text: str, most: int | None = None) -> str:
     return "".join(mark if mark.isprintable() else mark.encode("unicode_escape").decode() for mark in text)
 
 
+def grouped(number: int) -> str:
+    """12 345."""
+    return f"{number:,}".replace(",", " ")
+
+
+def span(seconds: float) -> str:
+    """How long, in the two units that tell most: 45 s, 12 min 5 s, 3 h 20 min."""
+    whole = int(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
 class Bar:
     """One line on stderr that says how far long work is: in place on a terminal, now and then elsewhere."""
 
@@ -42,16 +57,16 @@ class Bar:
         self._draw(done, total, now)
 
     def _draw(self, done: int, total: int | None, now: float) -> None:
-        figures = f"{done:,}".replace(",", " ")
+        figures = grouped(done)
         if total:
             share = min(1.0, done / total)
             filled = int(30 * share)
-            figures = f"[{'#' * filled}{' ' * (30 - filled)}] {share:4.0%}  {figures} of {total:,}".replace(",", " ")
+            figures = f"[{'#' * filled}{' ' * (30 - filled)}] {share:4.0%}  {figures} of {grouped(total)}"
         seconds = now - self._began
         rate = (done - self._begun_at) / seconds if seconds > 0 else 0.0
-        line = f"{self._label}  {figures}  {int(seconds)} s"
+        line = f"{self._label}  {figures}  {span(seconds)}"
         if total and rate > 0:
-            line += f"  {rate:,.0f}/s  {int(max(0, total - done) / rate)} s left".replace(",", " ")
+            line += f"  {grouped(round(rate))}/s  {span(max(0, total - done) / rate)} left"
         click.echo(f"\r\x1b[K{line}" if self._terminal else line, err=True, nl=not self._terminal)
         self._shown = True
 

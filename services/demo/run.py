@@ -13,6 +13,7 @@ from services.demo.addresses import addresses
 from services.demo.crew import Crew, service_settings
 from services.demo.figures import Figures, Observer
 from services.demo.ground import Ground, Ports, choose_ports, import_devices, prepare_database, read_key
+from services.demo.pace import Pace, Valve
 from services.demo.screen import Screen, figure, history_line, live_line
 from services.demo.service import Service
 from services.demo.state import DemoFailed, StateFolder, held
@@ -22,6 +23,7 @@ _LOOK_EVERY = 1.0
 _OLDER_THAN_FRAMES = timedelta(days=7)
 _READY_WITHIN = 60.0
 _DRAIN_STALLS_AFTER = 20.0
+_LONG = timedelta(days=60)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,7 @@ class Options:
     check: bool = False
     days: int = 30
     scenario: str = "village"
+    devices: int | None = None
     faster: float = 20.0
     port: int = 8000
     database_port: int = 15432
@@ -89,10 +92,16 @@ class _Demo:
         oldest = min(self._since, self._opened_at - timedelta(days=options.days))
         late_limit = self._opened_at - oldest + _OLDER_THAN_FRAMES
         self._settings = service_settings(ground, ports, late_limit)
+        self._territory = (
+            *("simulate", options.scenario),
+            *(() if options.devices is None else ("--devices", str(options.devices))),
+        )
+        self._valve = Valve(state.hold)
+        self._pace = Pace(self._since, self._opened_at)
         self._crew = Crew(
             state,
             self._settings,
-            ("simulate", options.scenario, "--quiet", *self._simulation()),
+            (*self._territory, "--quiet", *self._simulation()),
             say=screen.say,
             simulator_restarted=observer.sent.forget_unacknowledged,
         )
@@ -105,6 +114,8 @@ class _Demo:
             self._since.strftime("%Y-%m-%dT%H:%M:%S%z"),
             "--faster",
             str(self._options.faster),
+            "--wait-while",
+            str(self._state.hold),
         )
 
     def go(self) -> bool:
@@ -123,12 +134,13 @@ class _Demo:
     def _start(self) -> str:
         exporter = Service(
             "territory",
-            ("simulate", self._options.scenario, "--territory", str(self._state.territory)),
+            (*self._territory, "--territory", str(self._state.territory)),
             self._state,
             self._settings,
         )
         import_devices(exporter, self._ground, self._state, self._clock, self._screen.say)
         key = read_key(self._ground, self._state, self._clock)
+        self._foretell()
         self._crew.start()
         deadline = time.monotonic() + _READY_WITHIN
         while not self._crew.ready() and not self._stop.wait(0.05):
@@ -139,19 +151,28 @@ class _Demo:
             self._crew.simulator.start()
         return key
 
+    def _foretell(self) -> None:
+        """Says how much history there is to send, where that is more than a moment's work."""
+        if self._opened_at - self._since > _LONG:
+            since = self._since.strftime("%Y-%m-%dT%H:%M:%S%z")
+            estimate = (*self._territory, "--estimate", "--since", since)
+            Service("estimate", estimate, self._state, self._settings).answer(timedelta(minutes=2), self._screen.say)
+
     def _follow(self, line: Callable[[Figures], str], over: Callable[[Figures], bool]) -> None:
         """Tend everything and renew the live line until `over`, or until the demo is asked to stop."""
         while not self._stop.is_set():
             self._ground.tend()
             self._crew.tend()
             figures = self._observer.look()
+            self._valve.turn(figures.waiting)
             self._screen.renew(line(figures))
             if over(figures):
                 return
             self._stop.wait(_LOOK_EVERY)
 
     def _history_line(self, figures: Figures) -> str:
-        return history_line(self._since, self._observer.simulated_until, self._opened_at, figures)
+        until = self._observer.simulated_until
+        return history_line(self._since, until, self._opened_at, figures, self._pace.left(until))
 
     def _history_ends(self, figures: Figures) -> bool:
         """Sent up to the moment this run began, and stored but for what is in flight."""

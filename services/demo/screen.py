@@ -49,8 +49,8 @@ class Screen:
             self._live = False
 
 
-def history_line(since: datetime, until: datetime | None, now: datetime, figures: Figures) -> str:
-    """How far the history has been sent, and how much of it is stored."""
+def history_line(since: datetime, until: datetime | None, now: datetime, figures: Figures, left: float | None) -> str:
+    """How far the history has been sent, how much of it is stored, and how many seconds it is going to take."""
     span = (now - since).total_seconds()
     share = 0.0 if until is None or span <= 0 else min(1.0, max(0.0, (until - since).total_seconds() / span))
     filled = int(24 * share)
@@ -58,6 +58,7 @@ def history_line(since: datetime, until: datetime | None, now: datetime, figures
     return (
         f"history {bar} {share:4.0%}  {figure(figures.stored)} stored  {figures.rate:.0f}/s"
         f"  {figure(figures.waiting)} waiting  {figures.lost} lost"
+        f"{'' if left is None else f'  {left // 3600:.0f} h {left % 3600 // 60:.0f} min left'}"
     )
 
 

@@ -27,6 +27,7 @@ class StateFolder:
         self.postgres = folder / "postgres"
         self.mosquitto = folder / "mosquitto"
         self.manifest = folder / "manifest.sqlite"
+        self.hold = folder / "hold"
         self.territory = folder / "territory.csv"
         self.api_key = folder / "api-key"
         self.logs = folder / "logs"
@@ -45,7 +46,7 @@ class StateFolder:
             shutil.rmtree(folder, ignore_errors=True)
         for suffix in ("", "-wal", "-shm"):
             self.manifest.with_name(self.manifest.name + suffix).unlink(missing_ok=True)
-        for file in (self.territory, self.api_key):
+        for file in (self.territory, self.api_key, self.hold):
             file.unlink(missing_ok=True)
 
     def prepare_logs(self) -> None:
