@@ -158,7 +158,7 @@ class Radio:
         if draws.unit() < self._loss_rate:
             return []
         heard: list[Reception] = []
-        limit, normal = self._limit, draws.normal
+        limit, normal, log10 = self._limit, draws.normal, math.log10
         for gateway, usual in self._links:
             signal = usual + _FADING * normal()
             snr = signal - _NOISE_DBM
@@ -168,7 +168,7 @@ class Radio:
                 snr = min(snr, _BEST_SNR + 0.6 * normal())
                 rssi = signal
             else:
-                rssi = 10 * math.log10(10 ** (signal / 10) + _NOISE_MW)
+                rssi = 10 * log10(10 ** (signal / 10) + _NOISE_MW)
             heard.append(Reception(gateway, min(-20, round(rssi)), round(snr * 4) / 4))
         if len(heard) > 1:
             turn = draws.below(len(heard))

@@ -173,11 +173,7 @@ class _Run:
         while not stop.is_set():
             if following:
                 end = max(end, microseconds(clock()))
-            batch: list[Message] = []
-            while len(batch) < _BATCH and traffic.next_at <= end:
-                message = traffic.step()
-                if message is not None:
-                    batch.append(message)
+            batch = traffic.take(_BATCH, end)
             done = traffic.next_at > end
             self._publish(batch, end if done else traffic.now)
             self._tell(traffic.now)
@@ -209,11 +205,7 @@ class _Run:
             at = start + int((microseconds(clock()) - origin) * speed)
             if end is not None:
                 at = min(at, end)
-            batch: list[Message] = []
-            while traffic.next_at <= at and len(batch) < _BATCH:
-                message = traffic.step()
-                if message is not None:
-                    batch.append(message)
+            batch = traffic.take(_BATCH, at)
             self._publish(batch, min(at, traffic.next_at - 1) if batch else None)
             self._tell(at)
             if len(batch) < _BATCH:

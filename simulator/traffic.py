@@ -110,11 +110,13 @@ class Traffic:
 
     def step(self) -> Message | None:
         """Lets the next thing happen; a message when it is one to publish (again, when its `id` is set)."""
-        at, _, action = heapq.heappop(self._heap)
+        at, _, action = self._heap[0]
         if at > self.now:
             self.now = at
-        if isinstance(action, Message):
-            return action
+        if not isinstance(action, _Report):
+            heapq.heappop(self._heap)
+            if isinstance(action, Message):
+                return action
         station = action.station
         if isinstance(action, _Boot):
             self._boot(station, at, joins=action.joins)
@@ -127,7 +129,8 @@ class Traffic:
                 sendings = self._network.report(station, at, draws)
                 self.lost_on_air += not sendings
             if isinstance(action, _Report):
-                self._push(station.report_after(at), action)
+                self._turn += 1
+                heapq.heapreplace(self._heap, (station.report_after(at), self._turn, action))
         elif isinstance(action, _DailyStatus):
             status = None if speechless else self._network.status(station, at, draws)
             sendings = [] if status is None else [Sending(status)]
@@ -139,6 +142,16 @@ class Traffic:
         for sending in sendings:
             self._publish(station, at, sending, draws)
         return None
+
+    def take(self, most: int, until: int) -> list[Message]:
+        """What is published next up to a moment, at most so many messages."""
+        taken: list[Message] = []
+        heap, step = self._heap, self.step
+        while len(taken) < most and heap[0][0] <= until:
+            message = step()
+            if message is not None:
+                taken.append(message)
+        return taken
 
     def _boot(self, station: Station, at: int, *, joins: bool) -> None:
         if station.trouble is not None and station.trouble.speechless(at):

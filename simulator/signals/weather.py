@@ -21,7 +21,7 @@ from simulator.noise import Smooth, seed_of, unit
 HOUR = 3600.0
 DAY = 86400.0
 YEAR = 365.2425 * DAY
-_MEMORY_HOURS = 2048
+_MEMORY_HOURS = 20_000  # two years: what looks back months must not push out what looks at now
 _RAIN_MEMORY_HOURS = 10_000
 
 
