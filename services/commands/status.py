@@ -26,7 +26,7 @@ def status() -> None:
     Passwords are left out. Exit status 1 when something is unwell: the database or the broker cannot be reached, the
     schema is older than this release, nothing came for an hour, a consumer of changes is five minutes behind, nobody
     serves a session the broker keeps, ingest has halted rather than fill the quarantine, the quarantine has grown
-    large, or a decoder crashes.
+    large, a decoder crashes, or more new gateways are heard than are taken up.
     """
     settings = read_settings()
     click.echo("Settings")
@@ -68,7 +68,7 @@ def without_password(url: str) -> str:
 
 
 def _database(settings: "Settings", unwell: list[str]) -> None:
-    from services.commands.troubles import show_troubles
+    from services.commands.troubles import show_new_gateways, show_troubles
     from services.core.clock import system_clock
     from services.core.storage.changes import lag
     from services.core.storage.connect import connect
@@ -89,6 +89,7 @@ def _database(settings: "Settings", unwell: list[str]) -> None:
         now = system_clock()
         with connect(url, role="terroir_service") as connection:
             show_troubles(connection, now, unwell)
+            show_new_gateways(connection, settings.new_gateways_per_day, now, unwell)
             cursor = connection.execute(load("console")["counts"])
             names = [column.name for column in cursor.description or ()]
             counts = cursor.fetchone() or ()

@@ -52,3 +52,18 @@ def show_troubles(connection: "Connection[TupleRow]", now: datetime, unwell: lis
         f"the decoder {decoder} crashed on {frames} frames of the last hour: they are kept, and can be decoded again"
         for decoder, frames in decoder_crashes(connection, now - CRASHES_WITHIN)
     )
+
+
+def show_new_gateways(connection: "Connection[TupleRow]", most: int, now: datetime, unwell: list[str]) -> None:
+    """Gateways never heard before, of which ingest takes up so many a day. Raises psycopg.Error."""
+    from services.core.storage.gateways import OTHERS, new_gateways
+
+    found = new_gateways(connection, now)
+    if found:
+        click.echo(f"  gateways: {found} heard for the first time since yesterday")
+    if found >= most:
+        unwell.append(
+            f"{found} gateways were heard for the first time since yesterday, and no more are taken up: what others "
+            f"heard counts as gateway {OTHERS}. Somebody invents gateways, or TERROIR_NEW_GATEWAYS_PER_DAY ({most}) is "
+            "too small"
+        )

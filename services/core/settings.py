@@ -167,6 +167,11 @@ class Settings(BaseSettings):
         default=timedelta(minutes=2),
         description="Within this, an equal frame under another id is a repetition.",
     )
+    new_gateways_per_day: int = Field(
+        default=1000,
+        ge=0,
+        description="Gateways never heard before that ingest takes up within 24 hours; those beyond count as one.",
+    )
     quarantine_share: float = Field(
         default=0.5,
         gt=0,

@@ -77,6 +77,7 @@ def assembled(
 ) -> Worker:
     """``source``: what frames and the ledger say of where it came from."""
     parser = Parser(topics, settings.encoding, TimeRules.of(settings), source)
+    store.inventory.known_gateways.on_refused = metrics.gateways_refused.inc
     runner = CodecPool()
     pipeline = Pipeline(parser, store, settings, clock, metrics, runner)
     _spare_the_collector()

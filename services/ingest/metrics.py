@@ -26,6 +26,9 @@ class Metrics:
         self.uplinks = self._counter("uplinks", "Stored frames by what their decoding gave.", "outcome")
         self.readings = self._counter("readings", "Readings stored or changed.")
         self.conflicts = self._counter("conflicts", "Readings whose series and time another frame had a value for.")
+        self.gateways_refused = self._counter(
+            "gateways_refused", "Gateways never heard before, beyond those that may be new within a day."
+        )
         self.dropped_values = self._counter("dropped_values", "Decoded values that became no reading.", "reason")
         self.decode_refusals = self._counter("decode_refusals", "Frames their decoder refused.", "decoder", "reason")
         self.decode_warnings = self._counter(

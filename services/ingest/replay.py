@@ -21,7 +21,8 @@ from services.core.idempotency import rejected_key
 from services.core.settings import Settings
 from services.core.storage.codecs import CodecShelf
 from services.core.storage.errors import StoreRefused, classify
-from services.core.storage.inventory import devices, gateway_ids, series_ids
+from services.core.storage.gateways import Gateways
+from services.core.storage.inventory import devices, series_ids
 from services.core.storage.quarantine import (
     Search,
     Waiting,
@@ -69,6 +70,7 @@ class Replay:
     def __init__(self, connection: Connection[TupleRow], settings: Settings, clock: Clock, release: str) -> None:
         self._connection = connection
         self._codecs = CodecShelf()
+        self._gateways = Gateways(settings.new_gateways_per_day)
         self._rules = TimeRules.of(settings)
         self._repeat_window = settings.repeat_window
         # Both ways a copy can come later than the first, and how long keys of the first are kept for certain.
@@ -155,7 +157,7 @@ class Replay:
         # Before the transaction: what is made here would stay locked until its end, and ingest wants it too.
         series = series_ids(connection, values)
         heard = {copy.gateway: frame.uplink.received_at for frame in frames for copy in frame.uplink.receptions}
-        gateways = gateway_ids(connection, heard)
+        gateways = self._gateways.ids(connection, heard, now)
         with connection.transaction():
             locked = take(connection, [item.waiting.id for item in items])
             mine = [item for item in items if item.waiting.id in locked]

@@ -29,7 +29,7 @@ class Store:
         self._clock = clock
         self._connection: Connection[TupleRow] | None = None
         self._prune_at = clock()
-        self.inventory = Inventory(clock)
+        self.inventory = Inventory(clock, settings.new_gateways_per_day)
         self.ids = UplinkIds(lambda: next_writer(self._connected()))
 
     @contextmanager

@@ -10,6 +10,7 @@ from decoders.codec.codec import Codec
 from services.core.clock import Clock
 from services.core.decoding import Device, Installation, SeriesKey
 from services.core.storage.codecs import CodecShelf
+from services.core.storage.gateways import Gateways
 from services.core.storage.queries import load
 
 MOST_DEVICES = 200_000
@@ -43,26 +44,15 @@ def series_ids(connection: Connection[TupleRow], keys: Iterable[SeriesKey]) -> d
     return found
 
 
-def gateway_ids(connection: Connection[TupleRow], seen: Mapping[str, datetime]) -> dict[str, int]:
-    """Ids of the gateways by EUI, made where they are missing (``seen``: when each was heard of). As ``series_ids``."""
-    sql = load("inventory")
-    found = dict(connection.execute(sql["gateways"], {"euis": sorted(seen)}).fetchall())
-    missing = sorted(seen.keys() - found.keys())
-    if missing:
-        connection.execute(sql["add_gateways"], {"euis": missing, "seen_at": [seen[eui] for eui in missing]})
-        found |= dict(connection.execute(sql["gateways"], {"euis": missing}).fetchall())
-    return found
-
-
 class Inventory:
     """The inventory as ingest needs it, in memory. ``max_age`` bounds how long a missed notification can matter."""
 
-    def __init__(self, clock: Clock, max_age: timedelta = timedelta(seconds=60)) -> None:
+    def __init__(self, clock: Clock, most_new_gateways: int, max_age: timedelta = timedelta(seconds=60)) -> None:
+        self.known_gateways = Gateways(most_new_gateways)
         self._clock = clock
         self._max_age = max_age
         self._devices: dict[str, Device | None] = {}
         self._series: dict[SeriesKey, int] = {}
-        self._gateways: dict[str, int] = {}
         self._shelf = CodecShelf()
         self._codecs: Mapping[str, Codec] | None = None
         self._expires_at = clock() + max_age
@@ -72,7 +62,7 @@ class Inventory:
         connection.execute(load("inventory")["listen"])
         self._forget()
         self._series.clear()
-        self._gateways.clear()
+        self.known_gateways.clear()
 
     def refresh(self, connection: Connection[TupleRow]) -> None:
         """Forget the devices if the database has said so meanwhile, or after ``max_age``. Does not wait."""
@@ -105,10 +95,7 @@ class Inventory:
         return self._series
 
     def gateways(self, connection: Connection[TupleRow], seen: Mapping[str, datetime]) -> Mapping[str, int]:
-        missing = {eui: at for eui, at in seen.items() if eui not in self._gateways}
-        if missing:
-            self._gateways |= gateway_ids(connection, missing)
-        return self._gateways
+        return self.known_gateways.ids(connection, seen, self._clock())
 
     def _forget(self) -> None:
         self._devices.clear()

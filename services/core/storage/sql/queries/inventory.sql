@@ -47,13 +47,25 @@ ON CONFLICT (point_id, quantity, mount, channel) DO UPDATE SET derived = false W
 SELECT eui, id FROM gateway WHERE eui = ANY (%(euis)b::text[]);
 
 -- name: add_gateways
--- Create those of the given gateways that are missing.
-INSERT INTO gateway (eui, last_seen_at)
-SELECT w.eui, w.seen_at
+-- Create those of the given gateways that are missing, as many as there is room for: so many of them since then.
+INSERT INTO gateway (eui, last_seen_at, created_at)
+SELECT w.eui, w.seen_at, %(now)s::timestamptz
 FROM unnest(%(euis)b::text[], %(seen_at)b::timestamptz[]) AS w (eui, seen_at)
 WHERE NOT EXISTS (SELECT FROM gateway g WHERE g.eui = w.eui)
 ORDER BY w.eui
+LIMIT greatest(0, %(most)s::bigint - (SELECT count(*) FROM gateway g WHERE g.created_at > %(since)s::timestamptz))
 ON CONFLICT (eui) DO NOTHING;
+
+-- name: add_other_gateways
+-- Create the gateway that stands for those there is no room for; it counts as none itself.
+INSERT INTO gateway (eui, last_seen_at, name)
+SELECT %(eui)s, %(now)s::timestamptz, 'others'
+WHERE NOT EXISTS (SELECT FROM gateway g WHERE g.eui = %(eui)s)
+ON CONFLICT (eui) DO NOTHING;
+
+-- name: new_gateways
+-- How many gateways were first heard since then.
+SELECT count(*) FROM gateway WHERE created_at > %(since)s::timestamptz;
 
 -- name: hear
 -- Nothing: with the answer comes every notification committed before.
