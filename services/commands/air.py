@@ -58,6 +58,7 @@ def drive(
             confirmed=confirmed or 0.0,
             seed=seed,
             encoding=encoding or "protobuf",
+            notice=lambda text: click.echo(text, err=True),
             progress=(lambda _progress: None) if quiet else tell,
             stop=stop,
         )

@@ -5,7 +5,7 @@ from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import Any, Literal, NamedTuple, Self
 from urllib.parse import quote
 
 from services.core.storage.queries import parse
@@ -188,6 +188,11 @@ class Manifest:
     def bodies(self) -> Iterator[SentBody]:
         for row in self._connection.execute(self._sql["bodies"]):
             yield SentBody(*row)
+
+    def on_air(self, what: Literal["joins", "statuses", "refused"]) -> list[tuple[Any, ...]]:
+        """At gateway level, what a network server must tell of: see the queries of these names."""
+        execute = self._connection.execute
+        return execute(self._sql[what]).fetchall() if execute(self._sql["has_air"]).fetchone()[0] else []
 
     def shown(self) -> Iterator[SentShown]:
         for row in self._connection.execute(self._sql["shown"]):

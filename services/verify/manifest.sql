@@ -62,6 +62,30 @@ FROM shown s
 JOIN message m ON m.id = s.message
 ORDER BY m.dev_eui, s.quantity, s.channel, m.time;
 
+-- name: has_air
+-- Whether the manifest tells what was on air.
+SELECT count(*) = 3 FROM sqlite_master WHERE type = 'table' AND name IN ('transmission', 'downlink', 'answered');
+
+-- name: joins
+-- The sessions that devices began, by device and address, and how often each.
+SELECT dev_eui, dev_addr, count(*) FROM downlink WHERE kind = 'join' GROUP BY dev_eui, dev_addr ORDER BY dev_eui, dev_addr;
+
+-- name: statuses
+-- Devices that answered a DevStatusReq: in how many frames that somebody heard, and how many answers there were in all.
+SELECT m.dev_eui, count(*) FILTER (WHERE m.acknowledged > 0), sum(a.statuses)
+FROM answered a
+JOIN main.message m ON m.id = a.message
+GROUP BY m.dev_eui
+ORDER BY m.dev_eui;
+
+-- name: refused
+-- Devices whose counter began again without a join: how many of their frames, heard by a gateway, no network server takes.
+SELECT dev_eui, count(DISTINCT dev_addr || ' ' || f_cnt)
+FROM transmission
+WHERE kind = 'data' AND message IS NULL AND gateways > 0
+GROUP BY dev_eui
+ORDER BY dev_eui;
+
 -- name: has_shown
 -- Whether the manifest says what is derived from its values.
 SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = 'shown';

@@ -129,6 +129,10 @@ class Store:
     def quarantine(self) -> Iterator[Quarantined]:
         return map(Quarantined._make, self._stream("quarantined"))
 
+    def told(self) -> Iterator[tuple[str, str, str, int]]:
+        """dev_eui, event, address of a join or code of a log entry, how many."""
+        return iter(self._stream("told_by_the_server"))
+
     def shown(self) -> Iterator[StoredShown]:
         return map(StoredShown._make, self._stream("derived_values"))
 

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import replace
 
 from simulator.encoders.truth import Payload
-from simulator.gateways.airlog import Heard, Sent
+from simulator.faults.plan import Plan
+from simulator.faults.trouble import Trouble
+from simulator.gateways.actions import Action, Arrival, Boot, Happened, Landing, Late, Report, Wake
+from simulator.gateways.airlog import Heard
 from simulator.gateways.field import Field
 from simulator.gateways.gateway import OnAir, VirtualGateway
 from simulator.gateways.inventory import app_key_of, join_eui_of
 from simulator.gateways.messages import Copy
+from simulator.gateways.rows import is_current, message_of, row_of
+from simulator.gateways.troubles import LONGEST_HOLD, add, mark, told
 from simulator.lorawan.channels import spreading_factor
 from simulator.lorawan.device import EndDevice
 from simulator.lorawan.frames import Downlink
@@ -26,41 +31,8 @@ from simulator.station import SECOND, Session, Station
 _MINUTE = 60 * SECOND
 _AWAY = 4 * SECOND  # longer than any frame is on air
 _POWER_ON_WITHIN = 60 * SECOND  # the devices of a scenario are switched on within a minute
-
-
-@dataclass(frozen=True, slots=True)
-class _Report:
-    field: Field
-
-
-@dataclass(frozen=True, slots=True)
-class _Wake:
-    field: Field
-
-
-@dataclass(frozen=True, slots=True)
-class _Landing:
-    field: Field
-    sent: Transmission
-
-
-@dataclass(frozen=True, slots=True)
-class _Arrival:
-    field: Field
-    down: OnAir
-
-
-_Action = _Report | _Wake | _Landing | _Arrival | OnAir
-
-
-@dataclass(slots=True)
-class Happened:
-    """What one step brought: copies to publish (with the row of the manifest they belong to) and rows of the log."""
-
-    copies: list[tuple[Copy, Message | None]] = field(default_factory=list[tuple[Copy, Message | None]])
-    sent: list[tuple[Sent, Message | None]] = field(default_factory=list[tuple[Sent, Message | None]])
-    heard: list[Heard] = field(default_factory=list[Heard])
-    changed: dict[str, DeviceState] = field(default_factory=dict[str, DeviceState])
+_SOON = 20 * SECOND  # after a start a device reports, if it has joined by then
+_TOLD = 3  # payloads remembered of a device: one on air, one that waits, one just read
 
 
 class Air:
@@ -77,11 +49,12 @@ class Air:
         *,
         divisor: float,
         confirmed: float,
+        plan: Plan | None = None,
     ) -> None:
         self.lost = 0
-        self._loss_rate = scenario.faults.loss_rate
+        self._faults = scenario.faults
         self._gateways = gateways
-        self._heap: list[tuple[int, int, _Action]] = []
+        self._heap: list[tuple[int, int, Action]] = []
         self._turn = 0
         self.fields: list[Field] = []
         join_eui = join_eui_of(scenario.scenario)
@@ -96,20 +69,25 @@ class Air:
             first = max(start, int(each.point.device.installed_at.timestamp() * SECOND))
             device.power_on(first + int(_POWER_ON_WITHIN / divisor * unit(each.seed, 5)))
             self._push_wake(one)
-            self._push(station.report_after(first), _Report(one))
+            self._push(station.report_after(first), Report(one))
+            if plan is not None:
+                station.trouble = Trouble(plan, each)
+                for at, how in station.trouble.boots():
+                    if at > first:
+                        self._push(at, Boot(one, how == "join"))
 
     @property
     def next_at(self) -> int:
         """When something happens next."""
         return self._heap[0][0]
 
-    def _push(self, at: int, action: _Action) -> None:
+    def _push(self, at: int, action: Action) -> None:
         self._turn += 1
         heapq.heappush(self._heap, (at, self._turn, action))
 
     def _push_wake(self, one: Field) -> None:
         if one.device.wake_at is not None:
-            self._push(one.device.wake_at, _Wake(one))
+            self._push(one.device.wake_at, Wake(one))
 
     def send(self, down: OnAir) -> None:
         """A gateway will send this."""
@@ -121,17 +99,32 @@ class Air:
         if isinstance(action, OnAir):
             self._begin(action)
             return
+        if isinstance(action, Late):
+            self._release(action, happened)
+            return
         one = action.field
         device = one.device
         draws = Draws(one.station.device.seed, at)
-        if isinstance(action, _Report):
-            if device.joined:
+        speechless = one.station.trouble is not None and one.station.trouble.speechless(now)
+        if isinstance(action, Report):
+            if device.joined and not speechless:
                 one.reported = one.read_at or None
-                device.submit(self._read(one, now), now, confirmed=one.confirmed)
-            self._push(one.station.report_after(max(at, now - one.station.interval)), action)
-        elif isinstance(action, _Wake):
+                payload = self._read(one, now)
+                times = 2 if one.told[-1].has("retransmitted") else 1
+                device.submit(payload, now, confirmed=one.confirmed, times=times)
+            if not action.once:
+                self._push(one.station.report_after(max(at, now - one.station.interval)), action)
+        elif isinstance(action, Boot):
+            self._boot(one, now, joins=action.joins, happened=happened)
+        elif isinstance(action, Wake):
             if device.wake_at != at:
                 return  # it was put off, or done already
+            if speechless:
+                device.hush()
+                if not device.joined:
+                    device.power_on(now + _SOON)
+                    self._push_wake(one)
+                return
             if device.waits and one.by_minute and now % _MINUTE > _MINUTE - _AWAY:
                 device.wake_at = now - now % _MINUTE + _MINUTE + SECOND
                 self._push_wake(one)
@@ -141,8 +134,8 @@ class Air:
             sent = device.wake(now, draws)
             happened.changed[device.dev_eui] = device.state
             if sent is not None:
-                self._push(sent.end, _Landing(one, sent))
-        elif isinstance(action, _Landing):
+                self._push(sent.end, Landing(one, sent))
+        elif isinstance(action, Landing):
             self._land(one, action.sent, draws, happened)
             return
         else:
@@ -152,62 +145,87 @@ class Air:
     def _read(self, one: Field, now: int) -> Payload:
         since = one.station.interval if one.reported is None else now - one.reported
         one.read_at = now
-        return one.station.device.sample(now / SECOND, since / SECOND)
+        one.told = (*one.told[1 - _TOLD :], told(one.station.trouble, one.station.device, now, since))
+        return one.told[-1].payload
+
+    def _boot(self, one: Field, now: int, *, joins: bool, happened: Happened) -> None:
+        if one.station.trouble is not None and one.station.trouble.speechless(now):
+            return
+        one.refused = 0 if joins else one.next_heard
+        if joins:
+            one.device.restart(now)
+            self._push(now + _SOON, Report(one, once=True))
+        else:
+            one.device.forget_counter()
+        happened.changed[one.device.dev_eui] = one.device.state
+
+    def _release(self, late: Late, happened: Happened) -> None:
+        if late.held is not None:
+            if late.field.late is not late:
+                return  # a younger frame of the device took it along
+            late.field.late = None
+        happened.take(late)
+
+    def drain(self, happened: Happened) -> None:
+        """What gateways still hold back; for a clean stop."""
+        for one in self.fields:
+            if one.late is not None:
+                self._release(one.late, happened)
 
     def _land(self, one: Field, sent: Transmission, draws: Draws, happened: Happened) -> None:
         """The last symbol is sent: every gateway that heard the frame has it."""
+        if sent.attempt > 1 and sent.f_cnt is not None and sent.f_cnt >= one.refused and not is_current(one, sent):
+            return  # a younger frame was sent before it is played back
         receptions = one.station.radio.receptions(draws)
+        if one.station.trouble is not None:
+            receptions = one.station.trouble.heard(receptions, sent.end)
         spread = spreading_factor(sent.data_rate)
         self.lost += not receptions
-        message = self._message(one, sent, len(receptions)) if receptions and sent.f_cnt is not None else None
-        address = None if sent.dev_addr is None else f"{sent.dev_addr:08x}"
-        kind = "join" if sent.f_cnt is None else "data"
-        row = Sent(
-            None,
-            one.device.dev_eui,
-            kind,
-            address,
-            sent.f_cnt,
-            sent.attempt,
-            sent.end,
-            sent.frequency,
-            spread,
-            sent.airtime,
-            len(receptions),
-            sent.phy,
+        message = None
+        if receptions and sent.f_cnt is not None and sent.f_cnt >= one.refused:
+            message, one.next_heard = message_of(one, sent, len(receptions)), sent.f_cnt + 1
+        row = row_of(one, sent, len(receptions))
+        if one.late is not None:
+            self._release(one.late, happened)
+        if receptions:
+            one.reach = frozenset(reception.gateway for reception in receptions)
+            one.snr = max(reception.snr for reception in receptions)
+        copies = tuple(
+            (self._gateways[r.gateway].receive(sent.phy, sent.frequency, spread, r, sent.end, draws), message)
+            for r in receptions
         )
-        happened.sent.append((row, message))
-        if not receptions:
-            return
-        one.reach = frozenset(reception.gateway for reception in receptions)
-        one.snr = max(reception.snr for reception in receptions)
-        for reception in receptions:
-            gateway = self._gateways[reception.gateway]
-            copy = gateway.receive(sent.phy, sent.frequency, spread, reception, sent.end, draws)
-            happened.copies.append((copy, message))
+        hold = 0 if message is None or sent.attempt > 1 else self._trouble(one, sent, message, copies, draws)
+        if hold:
+            one.late = Late(one, copies, (row, message))
+            self._push(sent.end + hold, one.late)
+        else:
+            happened.take(Late(one, copies, (row, message)))
 
-    def _message(self, one: Field, sent: Transmission, gateways: int) -> Message:
-        """The frame's row in the manifest: one, however often it is sent."""
-        if one.message is not None and one.message[0] == sent.f_cnt:
-            return one.message[1]
-        message = Message(
-            topic=one.station.identity.topic("up"),
-            event="up",
-            dev_eui=one.device.dev_eui,
-            deduplication_id=None,
-            body=sent.phy,
-            time=sent.end,
-            dev_addr=f"{sent.dev_addr:08x}",
-            declared=one.station.device.point.device.declared,
-            f_cnt=sent.f_cnt,
-            f_port=sent.f_port or 0,
-            payload=b"" if sent.payload is None else sent.payload.data,
-            gateways=gateways,
-            truths=() if sent.payload is None else sent.payload.truths,
-            shown=() if sent.payload is None else sent.payload.shown,
-        )
-        one.message = (sent.f_cnt or 0, message)
-        return message
+    def _trouble(
+        self,
+        one: Field,
+        sent: Transmission,
+        message: Message,
+        copies: tuple[tuple[Copy, Message | None], ...],
+        draws: Draws,
+    ) -> int:
+        """What befalls a frame between gateways and server; how long it is held back."""
+        what = next((each for each in one.told if each.payload is sent.payload), None)
+        if what is not None:
+            mark(message, what, one.station.trouble, sent.end)
+            if what.has("repeated"):  # somebody plays it back
+                later = 2 * SECOND + draws.below(18 * SECOND)
+                self._push(sent.end + later, Landing(one, replace(sent, start=sent.start + later, attempt=2)))
+        hold = 0
+        if draws.unit() < self._faults.disorder_rate:
+            add(message, "disorder")
+            hold = 5 * SECOND + draws.below(15 * SECOND)
+        if draws.unit() < self._faults.duplicate_rate:
+            add(message, "duplicate")
+            self._push(sent.end + hold + SECOND + draws.below(3 * SECOND), Late(one, copies[:1]))
+        if what is not None and what.has("delayed"):
+            hold = min(LONGEST_HOLD, next(h.by for h in what.struck if h.fault == "delayed"))
+        return hold
 
     def _begin(self, down: OnAir) -> None:
         """A gateway begins to send: whoever listens there and then, and is near enough, hears it out."""
@@ -215,13 +233,16 @@ class Air:
             device = one.device
             if down.gateway in one.reach and device.listens(down.frequency, down.spreading_factor, down.start):
                 device.begins(down.end)
-                self._push(down.end, _Arrival(one, down))
+                self._push(down.end, Arrival(one, down))
 
     def _hear(self, one: Field, down: OnAir, draws: Draws, happened: Happened) -> None:
-        if draws.unit() < self._loss_rate:
+        if draws.unit() < self._faults.loss_rate:
             return
         device, station = one.device, one.station
-        battery = min(254, max(1, round(254 * station.device.battery(down.end / SECOND))))
+        left = station.device.battery(down.end / SECOND)
+        if station.trouble is not None:
+            left = station.trouble.left(down.end, left)
+        battery = min(254, max(1, round(254 * left)))
         heard = device.heard(down.phy, down.end, battery, round(one.snr), draws)
         if heard is None:
             return
@@ -237,4 +258,4 @@ class Air:
             address = f"{heard.dev_addr:08x}"
             row = (None, None, None, None, False, False)
             happened.heard.append(Heard(device.dev_eui, "join", address, *row, down.end, gateway))
-            one.message = None
+            one.message, one.next_heard, one.refused = None, 0, 0

@@ -1,5 +1,5 @@
-"""What was on air, in two more tables of the manifest (docs/manifest.md): every transmission, heard or not, and
-every downlink that a device heard."""
+"""What was on air, in more tables of the manifest (docs/manifest.md): every transmission, heard or not, every
+downlink that a device heard, and the frames that answer a DevStatusReq."""
 
 from __future__ import annotations
 
@@ -22,11 +22,12 @@ CREATE TABLE IF NOT EXISTS downlink (
     id INTEGER PRIMARY KEY, dev_eui TEXT, kind TEXT, dev_addr TEXT, f_cnt INTEGER NULL, f_port INTEGER NULL,
     payload BLOB NULL, f_opts BLOB NULL, confirmed INTEGER, ack INTEGER, time INTEGER, gateway TEXT
 )""",
+    "CREATE TABLE IF NOT EXISTS answered (message INTEGER PRIMARY KEY, statuses INTEGER)",
 )
 
 
 class Sent(NamedTuple):
-    """A row of `transmission`; `kind` is `join` or `data`."""
+    """A row of `transmission`; `kind` is `join` or `data`, `statuses` is of table `answered`."""
 
     message: int | None
     dev_eui: str
@@ -40,6 +41,7 @@ class Sent(NamedTuple):
     airtime: int
     gateways: int
     phy: bytes
+    statuses: int = 0
 
 
 class Heard(NamedTuple):
@@ -79,7 +81,11 @@ class AirLog:
             return
         try:
             self._db.execute("BEGIN IMMEDIATE")
-            self._db.executemany("INSERT INTO transmission VALUES (NULL,?,?,?,?,?,?,?,?,?,?,?,?)", sent)
+            self._db.executemany(
+                "INSERT INTO transmission VALUES (NULL,?,?,?,?,?,?,?,?,?,?,?,?)", [row[:-1] for row in sent]
+            )
+            answers = [(row.message, row.statuses) for row in sent if row.statuses and row.message is not None]
+            self._db.executemany("INSERT OR IGNORE INTO answered VALUES (?,?)", answers)
             self._db.executemany("INSERT INTO downlink VALUES (NULL,?,?,?,?,?,?,?,?,?,?,?)", heard)
             self._db.execute("COMMIT")
         except sqlite3.Error as error:

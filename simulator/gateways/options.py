@@ -41,6 +41,10 @@ def _quiet(progress: Progress) -> None:
     del progress
 
 
+def _unheard(notice: str) -> None:
+    del notice
+
+
 @dataclass(frozen=True, slots=True)
 class AirOptions:
     """A run at gateway level, by the clock: receive windows are seconds whatever the run.
@@ -58,6 +62,7 @@ class AirOptions:
         seed: instead of the scenario's.
         encoding: of the gateways' messages; the network server answers in the same.
         progress: called a few times a second.
+        notice: is told at the start what of the scenario does not apply.
         stop: set it to end the run cleanly.
         clock: aware now.
     """
@@ -74,6 +79,7 @@ class AirOptions:
     seed: int | None = None
     encoding: Literal["json", "protobuf"] = "protobuf"
     progress: Callable[[Progress], None] = _quiet
+    notice: Callable[[str], None] = _unheard
     stop: threading.Event = field(default_factory=threading.Event)
     clock: Callable[[], datetime] = _now
 

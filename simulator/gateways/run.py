@@ -5,11 +5,14 @@ from __future__ import annotations
 import time
 from collections import Counter
 
-from simulator.gateways.air import Air, Happened
+from simulator.faults.plan import Plan
+from simulator.gateways.actions import Happened
+from simulator.gateways.air import Air
 from simulator.gateways.airlog import AirLog
 from simulator.gateways.gateway import VirtualGateway
 from simulator.gateways.messages import conn, order, stats, tx_ack, uplink
 from simulator.gateways.options import AirOptions, AirSummary
+from simulator.gateways.troubles import paced
 from simulator.lorawan.state import StateFile
 from simulator.manifest import Header, Manifest
 from simulator.message import Message
@@ -38,7 +41,9 @@ def run(options: AirOptions) -> AirSummary:
         SimulatorError: one line for the user: a scenario, option, manifest, state file or broker that cannot be used.
     """
     options.check()
-    scenario = load(options.scenario)
+    scenario, left = paced(load(options.scenario), options.faster)
+    if left:
+        options.notice("faults that do not apply at gateway level, and are left out: " + ", ".join(left))
     seed = scenario.seed if options.seed is None else options.seed
     header = Header(scenario.scenario, seed, options.encoding, level="gateway")
     with Manifest(options.manifest, header, options.clock()) as manifest:
@@ -67,15 +72,18 @@ class _Run:
             for index, spec in enumerate(scenario.gateways)
         ]
         self._by_id: dict[str, VirtualGateway] = {gateway.spec.id: gateway for gateway in self._gateways}
+        devices = build(scenario, seed)
+        began = manifest.began(self._start, lambda began: Plan(scenario, seed, began).described(devices))
         self._air = Air(
             scenario,
-            build(scenario, seed),
+            devices,
             states.load(),
             self._gateways,
             seed,
             self._start,
             divisor=options.faster,
             confirmed=options.confirmed,
+            plan=Plan(scenario, seed, began) if scenario.faults.happen else None,
         )
         self._prefix = f"{options.prefix}/gateway" if options.prefix else "gateway"
         topics = [f"{self._prefix}/{gateway_id}/command/down" for gateway_id in self._by_id]
@@ -98,6 +106,9 @@ class _Run:
             self._conn(online=True)
             while not options.stop.is_set() and (end is None or self._now() < end):
                 self._tick(end)
+            happened = Happened()
+            self._air.drain(happened)
+            self._publish(happened)
             self._conn(online=False)
             outstanding = self._target.flush(FLUSH_WITHIN)
             self._record([])

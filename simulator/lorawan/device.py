@@ -60,6 +60,7 @@ class EndDevice:
         self._windows: tuple[_Window, ...] = ()
         self._quiet_until = 0  # while windows are open or a downlink comes in, nothing is sent
         self._queued: tuple[Payload, bool] | None = None
+        self._times = 1  # an unconfirmed frame is sent, whatever the network asks
         self._pending: Transmission | None = None
         self._must_send = False
         self._ack_due = False
@@ -78,11 +79,32 @@ class EndDevice:
         if not self.joined:
             self.wake_at = at
 
-    def submit(self, payload: Payload, at: int, *, confirmed: bool) -> None:
-        """A payload to send as soon as may be; one that still waits, or waits for an acknowledgement, is given up."""
-        self._queued = (payload, confirmed)
+    def submit(self, payload: Payload, at: int, *, confirmed: bool, times: int = 1) -> None:
+        """A payload to send as soon as may be; one that still waits, or waits for an acknowledgement, is given up.
+
+        It is sent so many `times` unless a downlink comes meanwhile.
+        """
+        self._queued, self._times = (payload, confirmed), times
         self._pending = None
         self.wake_at = max(at, self._quiet_until)
+
+    def hush(self) -> None:
+        """Switched off: what waits to be sent is lost."""
+        self._queued = self._pending = self.wake_at = self._joining_nonce = None
+        self._must_send, self._windows = False, ()
+
+    def restart(self, at: int) -> None:
+        """Switched on anew without a session: it joins at `at`."""
+        self.hush()
+        self.state.session, self._joins = None, 0
+        self._off_time.limit = 1.0
+        self.wake_at = max(at, self._quiet_until)
+
+    def forget_counter(self) -> None:
+        """Its counter begins again from 0 in the session it has."""
+        if self.state.session is not None:
+            self.state.session.f_cnt_up = 0
+        self._pending = None
 
     @property
     def waits(self) -> bool:
@@ -119,7 +141,7 @@ class EndDevice:
         )
         rx2 = _Window(rx1.opens_at + SECOND, plan.rx2_frequency, spreading_factor(plan.rx2_dr))
         self._listen(sent, rx1, rx2)
-        limit = _TRANSMISSIONS if sent.confirmed else session.mac.nb_trans
+        limit = _TRANSMISSIONS if sent.confirmed else max(session.mac.nb_trans, self._times)
         self._pending = sent if sent.attempt < limit else None
         if self._pending is not None:  # RETRANSMIT_TIMEOUT, 1 to 3 s
             self.wake_at = self._quiet_until + SECOND + draws.below(2 * SECOND)
@@ -175,7 +197,8 @@ class EndDevice:
 
     def _frame(self, session: Session, at: int, rate: int, channel: Channel) -> Transmission:
         """The next frame: a payload with answers in FOpts, or the answers alone where they do not fit there."""
-        answers = b"".join(session.mac.answers)
+        each = tuple(session.mac.answers)
+        answers = b"".join(each)
         payload, confirmed = self._queued or (None, False)
         f_port = None if payload is None else payload.f_port
         data = b"" if payload is None else payload.data
@@ -193,7 +216,7 @@ class EndDevice:
         phy = data_up(session.keys, session.dev_addr, f_cnt, f_port, data, f_opts=f_opts, confirmed=confirmed, ack=ack)
         duration = airtime(len(phy), spreading_factor(rate))
         return Transmission(
-            phy, channel.frequency, rate, at, duration, 1, session.dev_addr, f_cnt, f_port, confirmed, payload
+            phy, channel.frequency, rate, at, duration, 1, session.dev_addr, f_cnt, f_port, confirmed, payload, each
         )
 
     def listens(self, frequency: int, spread: int, start: int) -> bool:

@@ -9,7 +9,10 @@ from simulator.encoders.truth import Payload
 
 @dataclass(frozen=True, slots=True)
 class Transmission:
-    """A frame on air. `dev_addr`, `f_cnt` and `payload` are None for a JoinRequest; `payload` also for MAC-only."""
+    """A frame on air. `dev_addr`, `f_cnt`, `payload` are None for a JoinRequest; `payload` also for MAC-only.
+
+    `answers` to MAC commands, each with its identifier first.
+    """
 
     phy: bytes
     frequency: int
@@ -22,6 +25,7 @@ class Transmission:
     f_port: int | None = None
     confirmed: bool = False
     payload: Payload | None = None
+    answers: tuple[bytes, ...] = ()
 
     @property
     def end(self) -> int:

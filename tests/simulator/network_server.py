@@ -14,6 +14,7 @@ from chirpstack_api import gw
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 from tests.simulator import lorawan_peer as peer
+from tests.simulator.application_events import Application
 
 CHANNELS = (867_100_000, 867_300_000, 867_500_000, 867_700_000, 867_900_000)
 RX1_OFFSET, RX2_RATE, RX_DELAY = 1, 3, 2
@@ -33,8 +34,11 @@ class Frame:
 class NetworkServer:
     """Serves the devices of `keys` (DevEUI -> AppKey); everything it saw is public."""
 
-    def __init__(self, keys: dict[str, bytes]) -> None:
+    def __init__(self, keys: dict[str, bytes], application: Application | None = None) -> None:
         self.keys = keys
+        self.application = application
+        self.refused: Counter[str] = Counter()
+        self._refused: set[bytes] = set()
         self.requests: dict[str, list[int]] = defaultdict(list)
         self.nonces_in_order: list[tuple[str, int]] = []
         self.activations: dict[int, peer.Activation] = {}
@@ -93,6 +97,8 @@ class NetworkServer:
             self._join(gateway, frame)
             return
         device = self.activations[peer.address(phy)]
+        if self.application is not None and self._doubted(device, phy):
+            return
         up = peer.read_up(device, phy)
         key = (device.dev_eui, device.dev_addr, up.f_cnt)
         kept = self.frames.setdefault(key, Frame(up))
@@ -108,10 +114,23 @@ class NetworkServer:
             self._bytes_seen[phy].add(gateway)
             return
         self._bytes_seen[phy] = {gateway}
+        if not kept.times and self.application is not None:
+            self._publish(*self.application.up(device.dev_eui, device.dev_addr, up, frame))
         kept.times += 1
         kept.frequencies.append(frame.tx_info.frequency)
         device.next_up = up.f_cnt + 1
         self._answer(gateway, frame, device, key, up)
+
+    def _doubted(self, device: peer.Activation, phy: bytes) -> bool:
+        """A counter that was there before: refused, with an entry in the log for each frame that is another."""
+        low = int.from_bytes(phy[6:8], "little")
+        if low >= device.next_up or (phy in self._bytes_seen and low == device.next_up - 1):
+            return False
+        if phy not in self._bytes_seen and phy not in self._refused and self.application is not None:
+            self._refused.add(phy)
+            self.refused[device.dev_eui] += 1
+            self._publish(*self.application.log(device.dev_eui, low))
+        return True
 
     def _join(self, gateway: str, frame: gw.UplinkFrame) -> None:
         dev_eui = frame.phy_payload[16:8:-1].hex()
@@ -127,6 +146,8 @@ class NetworkServer:
         join_nonce = 0x10 + len(self.activations)
         key = self.keys[dev_eui]
         self.activations[dev_addr] = peer.activate(key, request, join_nonce, 0, dev_addr)
+        if self.application is not None:
+            self._publish(*self.application.join(dev_eui, dev_addr))
         phy = peer.accept(key, join_nonce, 0, dev_addr, RX1_OFFSET << 4 | RX2_RATE, RX_DELAY, CHANNELS)
         self._send(gateway, frame, phy, 5, offset=0, rx2_spread=12)
 
@@ -136,6 +157,11 @@ class NetworkServer:
         f_opts = b""
         if up.f_opts:
             self._answered.add(device.dev_eui)
+            if self.application is not None and self.frames[key].times == 1:
+                # LinkADRAns has 2 bytes, DevStatusAns 3; they come in pairs.
+                for start in range(2, len(up.f_opts), 5):
+                    battery, margin = up.f_opts[start + 1], up.f_opts[start + 2]
+                    self._publish(*self.application.status(device.dev_eui, battery, margin))
         if device.dev_eui not in self._answered:  # the request or the answer may be lost on air
             f_opts = LINK_ADR_AND_STATUS
         if self._first_context is None:

@@ -84,3 +84,10 @@ JOIN reading_mapped m ON m.series = s.id
 JOIN uplink u ON u.id = m.uplink
 WHERE s.derived
 ORDER BY u.dev_eui COLLATE "C", s.quantity COLLATE "C", s.channel COLLATE "C", m.measured_at;
+
+-- name: told_by_the_server
+-- What a network server told of each device beside its frames: joins by address, statuses, log entries by code.
+SELECT dev_eui, event, coalesce(detail ->> 'dev_addr', detail ->> 'code', ''), count(*)
+FROM device_event
+GROUP BY 1, 2, 3
+ORDER BY 1, 2, 3;
