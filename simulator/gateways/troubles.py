@@ -17,7 +17,7 @@ from simulator.scenario.terms import Seconds
 from simulator.sensors import Device
 from simulator.station import SECOND
 
-APPLIED: frozenset[FaultName] = frozenset(
+APPLIED = frozenset[str](
     {
         *("stuck", "spiking", "drifting", "dying", "impossible", "self_diagnosed", "conflicting"),
         *("truncated", "clipped", "foreign_payload", "wrong_port"),
@@ -55,8 +55,8 @@ def paced(scenario: Scenario, faster: float) -> tuple[Scenario, tuple[FaultName,
         if spec.fault in APPLIED
     )
     given = {spec.fault for spec in happen}
-    left = tuple(fault for fault in FAULT_NAMES if fault in given and fault not in APPLIED)
-    return replace(scenario, faults=replace(scenario.faults, happen=kept)), left
+    left: list[FaultName] = [fault for fault in FAULT_NAMES if fault in given and fault not in APPLIED]
+    return replace(scenario, faults=replace(scenario.faults, happen=kept)), tuple(left)
 
 
 def told(trouble: Trouble | None, device: Device, at: int, since: int) -> Told:

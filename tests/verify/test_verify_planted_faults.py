@@ -444,6 +444,7 @@ def test_what_the_manifest_does_not_speak_of_is_counted_apart(world: World) -> N
         "events": 0,
         "quarantine": 1,
         "readings": 1,
+        "derived": 0,
     }
 
 
