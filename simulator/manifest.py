@@ -11,34 +11,9 @@ from pathlib import Path
 from types import TracebackType
 
 from simulator.errors import ManifestError
+from simulator.manifest_tables import A_VALUE, FORMAT, MANY, MANY_VALUES, OLDER, SHOWN, TABLES, TABLES_OF_2, stretches
 from simulator.message import Message
 from simulator.station import Session
-
-FORMAT = "2"
-_OLDER = "1"
-_TABLES = """
-CREATE TABLE manifest (key TEXT PRIMARY KEY, value TEXT);
-CREATE TABLE message (
-    id INTEGER PRIMARY KEY, topic TEXT, event TEXT, dev_eui TEXT, deduplication_id TEXT NULL, body_sha256 BLOB,
-    time INTEGER, dev_addr TEXT NULL, f_cnt INTEGER NULL, f_port INTEGER NULL, payload BLOB NULL,
-    gateways INTEGER NULL, copies INTEGER, acknowledged INTEGER, expect TEXT, declared INTEGER, fault TEXT NULL
-);
-CREATE TABLE value (
-    message INTEGER, quantity TEXT, channel TEXT, measured_at INTEGER, value REAL, resolution REAL
-);
-"""
-_TABLES_OF_2 = """
-CREATE TABLE effect (message INTEGER PRIMARY KEY, outcome TEXT NULL, reason TEXT NULL);
-CREATE TABLE mark (message INTEGER, quantity TEXT, channel TEXT, flags INTEGER);
-CREATE TABLE happening (fault TEXT, whom TEXT, "from" INTEGER, until INTEGER NULL);
-"""
-_A_VALUE = "INSERT INTO value VALUES (?,?,?,?,?,?)"
-_AT_ONCE = 40  # rows of a statement: values are most of what is written
-_MANY_VALUES = _A_VALUE + ",(?,?,?,?,?,?)" * (_AT_ONCE - 1)
-_MANY = 6 * _AT_ONCE
-_SHOWN = """CREATE TABLE IF NOT EXISTS shown (
-    message INTEGER, quantity TEXT, channel TEXT, value REAL, resolution REAL
-)"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,21 +25,6 @@ class Header:
     encoding: str
     level: str = "application"
     devices: int | None = None
-
-
-def _stretches(keys: Iterable[int]) -> list[tuple[int, int]]:
-    """First and last of the runs of whole numbers without gaps that make up `keys`; what comes twice is in two."""
-    found: list[tuple[int, int]] = []
-    first = last = 0
-    for key in sorted(keys):
-        if key != last + 1:
-            if last:
-                found.append((first, last))
-            first = key
-        last = key
-    if last:
-        found.append((first, last))
-    return found
 
 
 class Manifest:
@@ -89,7 +49,7 @@ class Manifest:
             # The log is copied into the file after 64 MB, not 4: its last page is written again in every batch.
             self._db.execute("PRAGMA wal_autocheckpoint = 16000")
             self._start(header, created_at)
-            self._db.execute(_SHOWN)
+            self._db.execute(SHOWN)
             self._last_id: int = self._db.execute("SELECT coalesce(max(id), 0) FROM message").fetchone()[0]
         except sqlite3.Error as error:
             self._db.close()
@@ -106,7 +66,7 @@ class Manifest:
         if not db.execute("SELECT 1 FROM sqlite_master").fetchone():
             # executescript commits what is open, so the statements go one by one inside the transaction.
             db.execute("BEGIN IMMEDIATE")
-            for statement in (_TABLES + _TABLES_OF_2).split(";\n")[:-1]:
+            for statement in (TABLES + TABLES_OF_2).split(";\n")[:-1]:
                 db.execute(statement)
             db.executemany(
                 "INSERT INTO manifest VALUES (?, ?)",
@@ -128,7 +88,7 @@ class Manifest:
         found = {"level": "application", "devices": "all"} | dict(
             db.execute("SELECT key, value FROM manifest").fetchall()
         )
-        if found.get("format") == _OLDER:
+        if found.get("format") == OLDER:
             self._extend()
             found["format"] = FORMAT
         for key, value in wanted.items():
@@ -140,7 +100,7 @@ class Manifest:
     def _extend(self) -> None:
         """Makes a manifest of format 1 one of format 2, which only adds tables."""
         self._db.execute("BEGIN IMMEDIATE")
-        for statement in _TABLES_OF_2.split(";\n")[:-1]:
+        for statement in TABLES_OF_2.split(";\n")[:-1]:
             self._db.execute(statement)
         self._db.execute("UPDATE manifest SET value = ? WHERE key = 'format'", (FORMAT,))
         self._db.execute("COMMIT")
@@ -232,15 +192,15 @@ class Manifest:
             db = self._db
             db.execute("BEGIN IMMEDIATE")
             db.executemany("INSERT INTO message VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)", rows)
-            whole = len(values) // _MANY * _MANY
-            db.executemany(_MANY_VALUES, [values[at : at + _MANY] for at in range(0, whole, _MANY)])
-            db.executemany(_A_VALUE, [values[at : at + 6] for at in range(whole, len(values), 6)])
+            whole = len(values) // MANY * MANY
+            db.executemany(MANY_VALUES, [values[at : at + MANY] for at in range(0, whole, MANY)])
+            db.executemany(A_VALUE, [values[at : at + 6] for at in range(whole, len(values), 6)])
             db.executemany("INSERT INTO effect VALUES (?,?,?)", effects)
             db.executemany("INSERT INTO mark VALUES (?,?,?,?)", marks)
             db.executemany("INSERT INTO shown VALUES (?,?,?,?,?)", shown)
             db.executemany("UPDATE message SET copies = copies + 1 WHERE id = ?", copies)
             db.executemany(
-                "UPDATE message SET acknowledged = acknowledged + 1 WHERE id BETWEEN ? AND ?", _stretches(acknowledged)
+                "UPDATE message SET acknowledged = acknowledged + 1 WHERE id BETWEEN ? AND ?", stretches(acknowledged)
             )
             if until is not None:
                 db.execute("INSERT OR REPLACE INTO manifest VALUES ('simulated_until', ?)", (str(until),))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from simulator.errors import TargetError
 from simulator.sampling.metering import PULSE_ENTRY, pulses
-from simulator.scenario.load import load, organisation_paths
+from simulator.scenario.load import organisation_paths
 from simulator.scenario.model import PointSpec, Scenario
 from simulator.sensors import dev_eui_of
 
@@ -96,13 +96,3 @@ def write(scenario: Scenario, path: Path) -> None:
             writer.writerows(rows(scenario))
     except OSError as error:
         raise TargetError(f"{path}: cannot be written: {error.strerror}") from error
-
-
-def export(scenario: str | Path, path: Path) -> None:
-    """Writes the territory of a scenario, by name or file.
-
-    Raises:
-        ScenarioError: the scenario cannot be read.
-        TargetError: the file cannot be written.
-    """
-    write(load(scenario), path)

@@ -147,7 +147,7 @@ class StreetAir:
         held, background, wet = self._air.state(t)
         gust = math.exp(0.1 * self._gusts(t))
         cars = self._traffic * traffic(t) * (0.9 + 0.2 * unit(self._seed, int(t // 900)))
-        sun = self._weather.at(t).irradiance
+        sun = self._weather.irradiance(t)
         no2 = 6.0 + 3.2 * held + 30.0 * cars * held * gust / (1.0 + sun / 1400.0)
         no2 = no2 if no2 < 90.0 else 90.0 + 60.0 * (1.0 - math.exp(-(no2 - 90.0) / 60.0))
         fine = background * gust + 2.2 * cars * held * gust

@@ -168,7 +168,7 @@ class RoomAir:
         temperature = warmth + 0.22 * draught + 0.05 * self._unit_temperature(t)
         humidity = 100.0 * vapour / saturation(temperature) + 0.4 * self._unit_humidity(t)
         used = min(1.0, present / self._room.people)
-        irradiance = self._weather.at(t).irradiance
+        irradiance = self._weather.irradiance(t)
         daylight = 1.1 * irradiance / (1.0 + irradiance / 400.0)
         fine = 0.55 * self._open_air.at(t) + 1.5 * used
         return Air(

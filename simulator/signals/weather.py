@@ -48,7 +48,7 @@ class Weather:
     def __init__(self, seed: int, latitude: float, longitude: float, altitude: float) -> None:
         self._latitude = math.radians(latitude)
         self._longitude = longitude
-        self._altitude = altitude
+        self._thinner = (1 - 2.25577e-5 * altitude) ** 5.25588
         self._synoptic = Smooth(seed_of(seed, "synoptic"), 3.3 * DAY)
         self._fine = Smooth(seed_of(seed, "fine"), 2.5 * HOUR)
         self._cloud_slow = Smooth(seed_of(seed, "cloud slow"), 1.7 * DAY)
@@ -118,12 +118,20 @@ class Weather:
             left.mean_temperature * g + right.mean_temperature * f,
         )
 
+    def irradiance(self, t: float) -> float:
+        """The sun on the horizontal, W/m2: what `at` says, alone."""
+        k = int(t // HOUR)
+        if k != self._at:
+            self._left, self._right, self._at = self.hour(k), self.hour(k + 1), k
+        f = t / HOUR - k
+        return self._left.irradiance * (1.0 - f) + self._right.irradiance * f
+
     def pressure(self, t: float) -> float:
         """Air pressure at the altitude of the place, hPa."""
         # The atmosphere's tide, highest about 10 and 22 o'clock sun time: never a day without movement.
         tide = 0.7 * math.cos(2 * math.pi * ((t % DAY) / HOUR + self._longitude / 15.0 - 10.0) / 12.0)
         sea_level = 1017.0 + 8.5 * self._pressure(t) + tide
-        return sea_level * (1 - 2.25577e-5 * self._altitude) ** 5.25588
+        return sea_level * self._thinner
 
     def rain(self, k: int) -> float:
         """Millimetres that fall in the hour that begins at the whole hour `k`."""
