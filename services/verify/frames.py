@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
+from services.verify.arrivals import Arrivals
 from services.verify.fates import Fates
 from services.verify.manifest import Manifest, SentUplink
 from services.verify.merge import merge
@@ -17,7 +18,12 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def compare_uplinks(
-    manifest: Manifest, store: Store, scratch: Scratch, fates: Fates, advance: Callable[[int], None]
+    manifest: Manifest,
+    store: Store,
+    scratch: Scratch,
+    arrivals: Arrivals,
+    fates: Fates,
+    advance: Callable[[int], None],
 ) -> Tally:
     """By deduplication id. What is absent is noted in `scratch`, for the quarantine may hold it."""
     tally = Tally(NAME)
@@ -29,6 +35,7 @@ def compare_uplinks(
     )
     for sent, stored in pairs:
         advance(len(sent))
+        arrivals.uplinks(sent, stored)
         if not sent:
             tally.foreign += len(stored)
             for row in stored:

@@ -22,6 +22,7 @@ class SentUplink(NamedTuple):
     """A message with a frame. `payload` as sent, `gateways`: how many heard it; `expect`: what is to become of it.
 
     `time`: microseconds since 1970. `fault`: what was done to it, empty for nothing; `outcome`: what that makes of it.
+    `copies`: how often it was published at most; `acknowledgements`: how often it certainly was. So for all messages.
     """
 
     deduplication_id: str
@@ -38,6 +39,8 @@ class SentUplink(NamedTuple):
     declared: bool
     fault: str
     outcome: str | None
+    copies: int
+    acknowledgements: int
 
 
 class SentFrame(NamedTuple):
@@ -59,6 +62,8 @@ class SentEvent(NamedTuple):
     event: str
     acknowledged: bool
     fault: str
+    copies: int
+    acknowledgements: int
 
 
 class SentBody(NamedTuple):
@@ -71,6 +76,8 @@ class SentBody(NamedTuple):
     expect: str
     fault: str
     reason: str | None
+    copies: int
+    acknowledgements: int
 
 
 class SentValue(NamedTuple):
@@ -180,6 +187,20 @@ class Manifest:
     def frames(self) -> Iterator[SentFrame]:
         for row in self._connection.execute(self._sql["frames"]):
             yield SentFrame(*row)
+
+    def begins(self) -> datetime | None:
+        """When its first message was sent; None when there is none."""
+        (at,) = self._connection.execute(self._sql["begins"]).fetchone()
+        return None if at is None else _EPOCH + timedelta(microseconds=at)
+
+    def resets(self) -> dict[str, list[int]]:
+        """By DevEUI when its counter was to begin anew without a join, in microseconds since 1970."""
+        found: dict[str, list[int]] = {}
+        if self._connection.execute(self._sql["has_happenings"]).fetchone()[0]:
+            for whom, at in self._connection.execute(self._sql["resets"]):
+                for dev_eui in whom.split():
+                    found.setdefault(dev_eui, []).append(at)
+        return found
 
     def events(self) -> Iterator[SentEvent]:
         for row in self._connection.execute(self._sql["events"]):

@@ -4,11 +4,15 @@
 -- How many messages and values there are, for the progress bar.
 SELECT (SELECT count(*) FROM message), (SELECT count(*) FROM value);
 
+-- name: begins
+-- When the first message was sent, but for those whose time nobody can believe.
+SELECT min(time) FROM message WHERE id NOT IN (SELECT message FROM effect WHERE outcome = 'untimely');
+
 -- name: uplinks
 -- Messages that carry a frame's deduplication id, in its order.
 SELECT
     m.deduplication_id, m.id, m.dev_eui, m.dev_addr, m.f_cnt, m.f_port, m.payload, m.gateways, m.acknowledged > 0,
-    m.expect, m.time, m.declared, coalesce(m.fault, ''), e.outcome
+    m.expect, m.time, m.declared, coalesce(m.fault, ''), e.outcome, m.copies, m.acknowledged
 FROM message m
 LEFT JOIN effect e ON e.message = m.id
 WHERE m.event = 'up' AND m.deduplication_id IS NOT NULL
@@ -29,14 +33,15 @@ ORDER BY dev_eui, dev_addr, f_cnt;
 
 -- name: events
 -- Messages that are to be stored and are no frames, in order of the digest of their body.
-SELECT body_sha256, id, dev_eui, event, acknowledged > 0, coalesce(fault, '')
+SELECT body_sha256, id, dev_eui, event, acknowledged > 0, coalesce(fault, ''), copies, acknowledged
 FROM message
 WHERE event <> 'up' AND expect = 'stored'
 ORDER BY body_sha256;
 
 -- name: bodies
 -- Every message by what was sent, in order of the digest and the topic.
-SELECT m.body_sha256, m.topic, m.id, m.acknowledged > 0, m.expect, coalesce(m.fault, ''), e.reason
+SELECT
+    m.body_sha256, m.topic, m.id, m.acknowledged > 0, m.expect, coalesce(m.fault, ''), e.reason, m.copies, m.acknowledged
 FROM message m
 LEFT JOIN effect e ON e.message = m.id
 ORDER BY body_sha256, topic;
@@ -93,6 +98,14 @@ SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = 'shown';
 -- name: create_shown
 -- In its place for an older manifest: nothing is known of what is derived.
 CREATE TEMP TABLE shown (message INTEGER, quantity TEXT, channel TEXT, value REAL, resolution REAL);
+
+-- name: has_happenings
+-- Whether the manifest says what the scenario had planned.
+SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = 'happening';
+
+-- name: resets
+-- Devices whose counter was to begin anew without a join, and when.
+SELECT whom, "from" FROM happening WHERE fault IN ('counter_reset', 'counter_refused') ORDER BY "from";
 
 -- name: has_effects
 -- Whether the manifest has the tables of format 2.

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from services.verify.arrivals import Arrivals
 from services.verify.fates import Fates
 from services.verify.manifest import Manifest, SentBody
 from services.verify.merge import merge
@@ -11,13 +12,19 @@ from services.verify.verdict import Kind, Tally
 
 
 def compare_events(
-    manifest: Manifest, store: Store, scratch: Scratch, fates: Fates, advance: Callable[[int], None]
+    manifest: Manifest,
+    store: Store,
+    scratch: Scratch,
+    arrivals: Arrivals,
+    fates: Fates,
+    advance: Callable[[int], None],
 ) -> Tally:
     """Joins, statuses, logs and so on: there once, under the device that sent them."""
     tally = Tally("events")
     pairs = merge(manifest.events(), store.events(), lambda sent: sent.digest, lambda stored: stored.digest)
     for sent, stored in pairs:
         advance(len(sent))
+        arrivals.events(sent, stored)
         if not sent:
             tally.foreign += len(stored)
             continue
@@ -42,7 +49,12 @@ def compare_events(
 
 
 def compare_quarantine(
-    manifest: Manifest, store: Store, scratch: Scratch, fates: Fates, advance: Callable[[int], None]
+    manifest: Manifest,
+    store: Store,
+    scratch: Scratch,
+    arrivals: Arrivals,
+    fates: Fates,
+    advance: Callable[[int], None],
 ) -> Tally:
     """By body and topic: what belongs there is there once, and nothing else of the manifest is."""
     tally = Tally("quarantine")
@@ -54,6 +66,7 @@ def compare_quarantine(
     )
     for sent, rows in pairs:
         advance(len(sent))
+        arrivals.quarantine(sent, rows)
         if not sent:
             tally.foreign += len(rows)
             continue

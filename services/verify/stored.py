@@ -2,13 +2,14 @@
 
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import date, datetime
 from typing import NamedTuple, Self
 
 from psycopg import Connection, IsolationLevel
 from psycopg.rows import TupleRow
 
 from services.core.storage.connect import connect
+from services.core.storage.ledger import Platform, PlatformCount
 from services.core.storage.migrate import check
 from services.core.storage.queries import load
 
@@ -16,7 +17,10 @@ _ROWS_AT_A_TIME = 5000
 
 
 class StoredUplink(NamedTuple):
-    """A row of `uplink`; `receptions` counts its rows in `reception`, `outcome` is the newest, `declared` of today."""
+    """A row of `uplink`; `receptions` counts its rows in `reception`, `outcome` is the newest, `declared` of today.
+
+    `again`: it has been decoded again since it came.
+    """
 
     deduplication_id: str
     id: int
@@ -30,6 +34,8 @@ class StoredUplink(NamedTuple):
     measured_at: datetime
     outcome: str
     declared: bool
+    received_at: datetime
+    again: bool
 
 
 class StoredFrame(NamedTuple):
@@ -59,6 +65,7 @@ class Quarantined(NamedTuple):
     id: int
     reason: str
     detail: str
+    received_at: datetime
 
 
 class StoredReading(NamedTuple):
@@ -90,6 +97,30 @@ class StoredShown(NamedTuple):
     value: float
 
 
+class LedgerDay(NamedTuple):
+    """A row of `ledger_day` on which anything was counted."""
+
+    dev_eui: str
+    day: date
+    received: int
+    lost: int
+    repeats: int
+    late: int
+    refused: int
+    unknown: int
+    duplicates: int
+    quarantined: int
+
+
+class LedgerState(NamedTuple):
+    """`kept`: a worker has begun to; `batches` and `notes`: what it has not read; `worker`: it is connected now."""
+
+    kept: bool
+    batches: int
+    notes: bool
+    worker: bool
+
+
 class Store:
     """A snapshot of the database, streamed."""
 
@@ -107,10 +138,10 @@ class Store:
             connection.read_only = True
             yield cls(connection)
 
-    def _stream(self, name: str) -> Iterator[TupleRow]:
+    def _stream(self, name: str, **parameters: object) -> Iterator[TupleRow]:
         with self._connection.cursor(name, binary=True) as cursor:
             cursor.itersize = _ROWS_AT_A_TIME
-            cursor.execute(self._queries[name])
+            cursor.execute(self._queries[name], parameters or None)
             yield from cursor
 
     def uplinks(self) -> Iterator[StoredUplink]:
@@ -138,3 +169,23 @@ class Store:
 
     def readings(self) -> Iterator[StoredReading]:
         return map(StoredReading._make, self._stream("readings"))
+
+    def ledger_state(self) -> LedgerState:
+        """Of this snapshot; `worker` of this moment."""
+        row = self._connection.execute(self._queries["ledger_state"]).fetchone()
+        return LedgerState(False, 0, False, False) if row is None else LedgerState(*row)
+
+    def ask_for_ledger(self) -> None:
+        """Tells the worker, when this snapshot is closed, that somebody waits for the ledger."""
+        self._connection.execute(self._queries["ask_for_ledger"])
+
+    def ledger_days(self, first: date) -> Iterator[LedgerDay]:
+        """From the first day on, by device."""
+        return map(LedgerDay._make, self._stream("ledger_days", first=first))
+
+    def platform(self, first: date) -> Platform:
+        """The platform's own line from the first day on."""
+        sql, days = load("ledger_read"), {"first": first, "last": date.max}
+        counts = [PlatformCount(*row) for row in self._connection.execute(sql["platform"], days)]
+        lost = self._connection.execute(sql["lost_inside"], days).fetchone()
+        return Platform(counts, int(lost[0]) if lost else 0)

@@ -25,6 +25,8 @@ class Kind(StrEnum):
     """There, and nothing that was sent says so."""
     MISJUDGED = "misjudged"
     """There as it was sent, with another outcome, reason or flag than it had to get."""
+    MISCOUNTED = "miscounted"
+    """Counted by the ledger as something else than it was."""
 
 
 @dataclass(slots=True)
@@ -53,10 +55,16 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Every tally. `sound` is the answer: everything acknowledged is there, once, as it was sent."""
+    """Every tally. `sound` is the answer: everything acknowledged is there, once, as it was sent.
+
+    `no_ledger`: why the ledger was not compared, None when it was. `redelivered`: deliveries it counts beyond those
+    that were published.
+    """
 
     tallies: tuple[Tally, ...]
     fates: Fates = field(default_factory=Fates)
+    no_ledger: str | None = None
+    redelivered: int = 0
 
     @property
     def sound(self) -> bool:
@@ -99,6 +107,7 @@ def table(verdict: Verdict) -> str:
     if any(fault != UNTOUCHED for fault, *_ in verdict.fates.rows()):
         found = [[*row[:3], _figure(row[3])] for row in verdict.fates.rows()]
         lines += ["", *_aligned([["what was done to it", "expected", "found", ""], *found], text=3)]
+    lines += ["", _ledger_line(verdict)]
     answer = (
         "everything acknowledged is there, exactly once, as it was sent"
         if verdict.sound
@@ -108,10 +117,15 @@ def table(verdict: Verdict) -> str:
 
 
 def as_json(verdict: Verdict) -> dict[str, object]:
-    """The verdict for programs: `sound`, `lost`, each tally with its faults and examples, and `fates`."""
+    """The verdict for programs: `sound`, `lost`, `ledger`, each tally with its faults and examples, and `fates`."""
     return {
         "sound": verdict.sound,
         "lost": verdict.lost,
+        "ledger": {
+            "compared": verdict.no_ledger is None,
+            "why_not": verdict.no_ledger,
+            "redelivered": verdict.redelivered,
+        },
         "tallies": {
             tally.name: {
                 "expected": tally.expected,
@@ -128,6 +142,13 @@ def as_json(verdict: Verdict) -> dict[str, object]:
             for fault, expected, found, count in verdict.fates.rows()
         ],
     }
+
+
+def _ledger_line(verdict: Verdict) -> str:
+    if verdict.no_ledger is not None:
+        return f"the ledger was not compared: {verdict.no_ledger}"
+    again = f"; {_figure(verdict.redelivered)} deliveries more than were published" if verdict.redelivered else ""
+    return f"the ledger was compared{again}"
 
 
 def _figure(number: int) -> str:

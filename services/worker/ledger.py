@@ -6,6 +6,8 @@ from services.core.storage import changes, ledger_again, ledger_days, ledger_set
 from services.worker.job import Context, Job, Progress
 
 CONSUMER = "ledger"
+CHANNEL = "terroir_ledger"
+"""NOTIFY on it: somebody waits until the ledger has caught up."""
 BATCHES = 50
 """Read in one transaction, of 1,000 frames each unless set otherwise: 3 s where each frame is of another device.
 While it runs, no consumer of the feed sees what was committed after it began."""
@@ -37,4 +39,5 @@ def step(context: Context) -> Progress:
 
 
 # Each device that was heard costs two rows whenever this runs, however often it was heard: let frames gather.
-LEDGER = Job("ledger", step, interval=timedelta(seconds=30), consumer=CONSUMER)
+# Who waits for it says so.
+LEDGER = Job("ledger", step, interval=timedelta(seconds=30), channels=frozenset({CHANNEL}), consumer=CONSUMER)

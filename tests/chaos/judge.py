@@ -59,7 +59,7 @@ def judge(url: str, manifest: Path, loss: BrokerLoss) -> Judgement:
     """Everything must have settled."""
     sent, absent = missing(url, manifest)
     allowed = [number for number in absent if loss.allows(number)]
-    verdict = verify(url, manifest)
+    verdict = verify(url, manifest, deliveries_kept=not loss.windows)
     found = Judgement(sent, [number for number in absent if not loss.allows(number)], allowed, verdict)
     found.troubles += _beyond_loss(verdict, manifest, absent)
     with psycopg.connect(url) as connection:

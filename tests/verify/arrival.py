@@ -7,7 +7,7 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from click.testing import CliRunner
@@ -50,6 +50,27 @@ def ingesting(database: str, broker: Broker, log: Path, **more: str) -> Iterator
         process.wait()
 
 
+@contextmanager
+def working(database: str, log: Path) -> Iterator[None]:
+    """`terroir worker`, which keeps the ledger, until the end."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("TERROIR_")}
+    with log.open("ab") as out:
+        command = [sys.executable, "-m", "services.cli", "worker"]
+        process = subprocess.Popen(
+            command, env=environment | {"TERROIR_DATABASE_URL": database}, stdout=out, stderr=out
+        )
+    try:
+        deadline = time.monotonic() + PATIENCE
+        while "worker_started" not in log.read_text():
+            assert process.poll() is None, f"the worker has ended:\n{log.read_text()}"
+            assert time.monotonic() < deadline, f"the worker did not start:\n{log.read_text()}"
+            time.sleep(0.05)
+        yield
+    finally:
+        process.kill()
+        process.wait()
+
+
 def _connected(port: int) -> bool:
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
@@ -85,11 +106,10 @@ def simulate(scenario: str, manifest: Path, broker: Broker, since: datetime, dur
 
 
 def arrived(database: str, manifest: Path, log: Path) -> Verdict:
-    """The verdict once everything has arrived; the last one when that takes too long."""
+    """The verdict once everything has arrived, and is in the ledger where a worker keeps one; the last one when that
+    takes too long."""
     deadline = time.monotonic() + PATIENCE
-    while True:
-        verdict = verify(database, manifest)
-        if verdict.lost == 0 or time.monotonic() > deadline:
-            sys.stdout.write(log.read_text()[-4000:])
-            return verdict
+    while verify(database, manifest, ledger_patience=None).lost and time.monotonic() < deadline:
         time.sleep(0.3)
+    sys.stdout.write(log.read_text()[-4000:])
+    return verify(database, manifest, ledger_patience=timedelta(seconds=PATIENCE))

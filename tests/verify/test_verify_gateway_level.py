@@ -10,7 +10,7 @@ import pytest
 
 from services.verify.run import verify
 from services.verify.verdict import Verdict
-from tests.verify.test_verify_planted_faults import DECLARED, MANIFEST, TERRITORY, World, moment
+from tests.verify.small_world import DECLARED, MANIFEST, TERRITORY, World, moment
 
 LATENCY = timedelta(seconds=1.25)  # the network server stamps its own time
 

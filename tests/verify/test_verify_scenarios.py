@@ -7,7 +7,7 @@ from pathlib import Path
 from services.demo.mosquitto import Broker
 from services.verify.verdict import Verdict, table
 from simulator.faults.registry import FAULTS
-from tests.verify.arrival import arrived, declare, ingesting, simulate
+from tests.verify.arrival import arrived, declare, ingesting, simulate, working
 
 ELSEWHERE = {"backlog"}
 WITHOUT_MESSAGES = {"silent", "dead_gateway", "power_cut", "rejoin", "counter_reset"}
@@ -18,10 +18,14 @@ def passed(scenario: str, hours: int, database: str, broker: Broker, folder: Pat
     manifest, log = folder / "manifest.sqlite", folder / "ingest.log"
     declare(database, scenario, folder)
     since = datetime.now(UTC) - timedelta(hours=hours)
-    with ingesting(database, broker, log):
+    with working(database, folder / "worker.log"), ingesting(database, broker, log):
         sys.stdout.write(simulate(scenario, manifest, broker, since, f"{hours}h", *options))
         verdict = arrived(database, manifest, log)
     sys.stdout.write(table(verdict))
+    assert verdict.no_ledger is None
+    # Nobody was disconnected, so nothing was delivered more often than it was published.
+    assert verdict.redelivered == 0
+    assert verdict.tally("ledger").found > 60
     return verdict
 
 

@@ -14,7 +14,9 @@ SELECT
     coalesce(r.receptions, 0) AS receptions,
     u.measured_at,
     coalesce(d.outcome, u.outcome)::text AS outcome,
-    EXISTS (SELECT FROM device WHERE dev_eui = u.dev_eui) AS declared
+    EXISTS (SELECT FROM device WHERE dev_eui = u.dev_eui) AS declared,
+    u.received_at,
+    d.uplink IS NOT NULL AS again
 FROM uplink u
 LEFT JOIN (SELECT uplink, count(*) AS receptions FROM reception GROUP BY uplink) r ON r.uplink = u.id
 -- What the last run that decoded it again concluded.
@@ -43,7 +45,7 @@ ORDER BY digest;
 
 -- name: quarantined
 -- Every message that waits in quarantine, in order of the digest of what was received and of its topic.
-SELECT sha256(body) AS digest, topic, id, reason, detail
+SELECT sha256(body) AS digest, topic, id, reason, detail, received_at
 FROM quarantine
 WHERE resolved_at IS NULL
 ORDER BY digest, quarantine.topic COLLATE "C";
@@ -68,6 +70,32 @@ JOIN quantity q ON q.code = s.quantity
 LEFT JOIN uplink u ON u.id = r.uplink
 LEFT JOIN installation i ON i.point_id = s.point_id AND i.channel = s.mount AND i.period @> r.measured_at
 ORDER BY coalesce(u.dev_eui, i.dev_eui, '') COLLATE "C", s.quantity COLLATE "C", s.channel COLLATE "C", r.measured_at;
+
+-- name: ledger_state
+-- Whether a worker keeps the ledger, what it has not read yet (a few batches are counted), and whether it is connected.
+SELECT
+    EXISTS (SELECT FROM batch_cursor WHERE consumer = 'ledger') AS kept,
+    (SELECT count(*) FROM (
+        SELECT FROM batch b
+        WHERE (b.xid, b.id) > (SELECT c.xid, c.id FROM batch_cursor c WHERE c.consumer = 'ledger')
+        LIMIT 10000
+    ) AS unread) AS batches,
+    EXISTS (SELECT FROM ledger_note) AS notes,
+    EXISTS (
+        SELECT FROM pg_stat_activity
+        WHERE datname = current_database() AND application_name = 'terroir-worker ledger'
+    ) AS worker;
+
+-- name: ask_for_ledger
+-- A hint to the worker that somebody waits for the ledger.
+SELECT pg_notify('terroir_ledger', '') WHERE NOT pg_is_in_recovery();
+
+-- name: ledger_days
+-- What the ledger says of every device and day on which anything was counted, in order.
+SELECT dev_eui, day, received, lost, repeats, late, refused, unknown, duplicates, quarantined
+FROM ledger_day
+WHERE day >= %(first)s::date AND (received > 0 OR repeats > 0 OR duplicates > 0 OR quarantined > 0 OR lost > 0)
+ORDER BY dev_eui, day;
 
 -- name: handed_frames
 -- Every stored frame by what a device knows of it, in order of arrival, with whether it gives readings.
