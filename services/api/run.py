@@ -3,15 +3,15 @@
 import errno
 import logging
 import socket
+from contextlib import closing
 
 import orjson
-import psycopg
 import uvicorn
 
 from services.api.app import create_app
+from services.api.start import CannotStart, StoreStart
 from services.core.clock import Clock
 from services.core.settings import Settings
-from services.core.storage.migrate import SchemaBehind, SchemaUnknown, check
 
 _log = logging.getLogger(__name__)
 
@@ -19,14 +19,23 @@ SHUTDOWN_S = 10
 BACKLOG = 1024
 
 
-class CannotStart(Exception):
-    """The service cannot start; the message is one line that says why and what to do."""
-
-
 def run(settings: Settings, clock: Clock) -> None:
-    """Serve until a signal ends it. Raises CannotStart: no store, an older schema, a taken port."""
-    _require_schema(settings)
-    with _listening(settings.host, settings.port) as listener:
+    """Serve until a signal ends it. While the database's server starts, everything but `/health/live` answers 503.
+
+    Raises CannotStart: a database that refuses us, an older schema, a taken port.
+    """
+    failures: list[CannotStart] = []
+    servers: list[uvicorn.Server] = []
+
+    def give_up(failure: CannotStart) -> None:
+        failures.append(failure)
+        for server in servers:
+            server.should_exit = True
+
+    with (
+        closing(StoreStart(settings.database_url.get_secret_value(), give_up)),
+        _listening(settings.host, settings.port) as listener,
+    ):
         host, port = listener.getsockname()[:2]
         _log.info("serving http://%s:%s", f"[{host}]" if ":" in host else host, port)
         config = uvicorn.Config(
@@ -39,23 +48,18 @@ def run(settings: Settings, clock: Clock) -> None:
             server_header=False,
             timeout_graceful_shutdown=SHUTDOWN_S,
         )
-        uvicorn.Server(config).run(sockets=[listener])
+        server = uvicorn.Server(config)
+        servers.append(server)
+        if not failures:
+            server.run(sockets=[listener])
+    if failures:
+        raise failures[0]
 
 
 def openapi_json(settings: Settings, clock: Clock) -> str:
     """The OpenAPI document, indented; needs no store."""
     document = create_app(settings, clock).openapi()
     return orjson.dumps(document, option=orjson.OPT_INDENT_2).decode()
-
-
-def _require_schema(settings: Settings) -> None:
-    try:
-        check(settings.database_url.get_secret_value())
-    except (SchemaBehind, SchemaUnknown) as error:
-        raise CannotStart(str(error)) from None
-    except psycopg.Error as error:
-        reason = " ".join(str(error).split())
-        raise CannotStart(f"the database does not answer: {reason}; check TERROIR_DATABASE_URL") from None
 
 
 def _listening(host: str, port: int) -> socket.socket:

@@ -92,9 +92,13 @@ def _lines(connection: "Connection[Any]", question: "Question") -> "list[Line]":
     from psycopg.rows import class_row
 
     from services.core.storage.ledger import Line
+    from services.core.storage.ledger_months import Closed
+    from services.core.storage.queries import load
 
+    row = connection.execute(load("ledger_read")["closed"]).fetchone()
+    parameters = question.parameters(None if row is None else Closed(*row))
     with connection.cursor(row_factory=class_row(Line)) as cursor:
-        return cursor.execute(question.statement, question.parameters).fetchall()
+        return cursor.execute(question.statement, parameters, prepare=False).fetchall()
 
 
 def _platform(connection: "Connection[Any]", question: "Question") -> "Platform":

@@ -21,9 +21,10 @@ BEHIND_AFTER = timedelta(minutes=5)
     short_help="Show settings, and whether all is well.", epilog="Example: terroir status || echo 'call the operator'"
 )
 def status() -> None:
-    """Show the effective settings, the database, the broker and how fresh the data is.
+    """Show the effective settings, the database, the source of events and how fresh the data is.
 
-    Passwords are left out. Exit status 1 when something is unwell: the database or the broker cannot be reached, the
+    Passwords are left out. Exit status 1 when something is unwell: the database or the source (the broker, RabbitMQ, or
+    ingest's own port for webhooks: TERROIR_SOURCE) cannot be reached, the
     schema is older than this release, nothing came for an hour, a consumer of changes is five minutes behind, nobody
     serves a session the broker keeps, ingest has halted rather than fill the quarantine, the quarantine has grown
     large, a decoder crashes, or more new gateways are heard than are taken up.
@@ -34,7 +35,7 @@ def status() -> None:
         click.echo(f"  {name:28} {value}".rstrip())
     click.echo("\nState")
     unwell: list[str] = []
-    for check in (_database, _broker):
+    for check in (_database, _source):
         try:
             check(settings, unwell)
         except Failure as failure:
@@ -116,16 +117,31 @@ def _freshness(newest: datetime | None, now: datetime, unwell: list[str]) -> Non
         unwell.append(f"nothing was stored for {_age(age)}: is terroir ingest running, and ChirpStack?")
 
 
-def _broker(settings: "Settings", unwell: list[str]) -> None:
-    parts = urlsplit(settings.mqtt_url)
-    port = parts.port or (8883 if parts.scheme == "mqtts" else 1883)
-    where = f"{parts.hostname}:{port}"
+def _source(settings: "Settings", unwell: list[str]) -> None:
+    """Whatever events come from; webhooks are posted to ingest itself, so that it is asked whether it listens."""
+    match settings.source:
+        case "mqtt":
+            parts = urlsplit(settings.mqtt_url)
+            port = parts.port or (8883 if parts.scheme == "mqtts" else 1883)
+            _probe("broker", parts.hostname or "", port, "check TERROIR_MQTT_URL", unwell)
+        case "amqp":
+            parts = urlsplit(settings.amqp_url)
+            port = parts.port or (5671 if parts.scheme == "amqps" else 5672)
+            _probe("RabbitMQ", parts.hostname or "", port, "check TERROIR_AMQP_URL", unwell)
+        case "http":
+            host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.http_host, settings.http_host)  # noqa: S104
+            cure = "is terroir ingest running? check TERROIR_HTTP_HOST and TERROIR_HTTP_PORT"
+            _probe("webhook source", host, settings.http_port, cure, unwell)
+
+
+def _probe(what: str, host: str, port: int, cure: str, unwell: list[str]) -> None:
+    where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     try:
-        socket.create_connection((parts.hostname or "", port), timeout=5).close()
+        socket.create_connection((host, port), timeout=5).close()
     except OSError as error:
-        unwell.append(f"cannot reach the broker at {where}: {error.strerror or error}; check TERROIR_MQTT_URL")
+        unwell.append(f"cannot reach the {what} at {where}: {error.strerror or error}; {cure}")
     else:
-        click.echo(f"  broker: {where} answers")
+        click.echo(f"  {what}: {where} answers")
 
 
 def _age(age: timedelta) -> str:

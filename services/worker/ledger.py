@@ -2,7 +2,7 @@
 
 from datetime import date, timedelta
 
-from services.core.storage import changes, ledger_again, ledger_days, ledger_settle
+from services.core.storage import changes, ledger_again, ledger_days, ledger_months, ledger_settle
 from services.worker.job import Context, Job, Progress
 
 CONSUMER = "ledger"
@@ -33,7 +33,7 @@ def step(context: Context) -> Progress:
     if behind:
         return Progress.MORE
     with connection.transaction():
-        if ledger_days.go_round(connection, now):
+        if ledger_days.go_round(connection, now) or ledger_months.close_month(connection, now):
             return Progress.MORE
     return Progress.DONE if taken.batches else Progress.IDLE
 

@@ -6,6 +6,10 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx2
@@ -14,6 +18,8 @@ import pytest
 
 from services.api.run import CannotStart, run
 from services.core.clock import system_clock
+from services.core.storage.migrate import migrate
+from services.demo.postgres import Server, embedded_binaries
 from tests.api.conftest import NOW
 from tests.api.serving import api_settings, serving
 
@@ -37,10 +43,73 @@ def test_an_empty_database_is_refused_with_the_command(embedded_server) -> None:
     assert "\n" not in str(told.value)
 
 
-def test_a_database_that_is_away_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(CannotStart, match="TERROIR_DATABASE_URL") as told:
-        run(api_settings(f"postgresql://127.0.0.1:{free_port()}/terroir"), system_clock)
-    assert "\n" not in str(told.value)
+def test_a_database_that_is_not_there_is_refused_at_once(embedded_server) -> None:
+    """Its server answers, so that to wait would not help; so it is with a login it does not know."""
+    url = embedded_server.server.url("no_such_database")
+    for wrong in (url, embedded_server.server.url("template1").replace("terroir@", "nobody@")):
+        assert wrong != embedded_server.server.url("template1")
+        with pytest.raises(CannotStart, match="TERROIR_DATABASE_URL") as told:
+            run(api_settings(wrong), system_clock)
+        assert "\n" not in str(told.value)
+
+
+@contextmanager
+def started(url: str, port: int, log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    with log.open("wb") as out:
+        process = subprocess.Popen([sys.executable, "-c", RUNNER, url, str(port)], stderr=out)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def status(port: int, path: str) -> int | None:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=20) as answer:
+            return answer.status
+    except urllib.error.HTTPError as error:
+        return error.code
+    except OSError:
+        return None
+
+
+def eventually(condition: Callable[[], bool], log: Path) -> None:
+    deadline = time.monotonic() + 120
+    while not condition():
+        assert time.monotonic() < deadline, log.read_text()
+        time.sleep(0.1)
+
+
+def test_it_waits_for_a_database_that_starts(tmp_path: Path) -> None:
+    """PostgreSQL comes after the service; until then it lives, is not ready, and says so now and then."""
+    folder, log, port = tmp_path / "database", tmp_path / "log", free_port()
+    with Server(embedded_binaries(), folder, durable=False) as server:
+        migrate(server.conninfo("postgres"))
+        url = server.url("postgres")
+    with started(url, port, log) as process:
+        eventually(lambda: status(port, "/health/live") == 200, log)
+        assert status(port, "/health/ready") == 503
+        assert status(port, "/v1/points") == 503
+        assert process.poll() is None
+        with Server(embedded_binaries(), folder, durable=False):
+            eventually(lambda: status(port, "/health/ready") == 200, log)
+            assert status(port, "/v1/points") == 200
+        said = [line for line in log.read_text().splitlines() if "does not answer yet" in line]
+        assert 1 <= len(said) < 30
+
+
+def test_it_waits_no_longer_for_one_that_will_never_do(tmp_path: Path) -> None:
+    """The server comes, and has not the database that was asked for."""
+    folder, log = tmp_path / "database", tmp_path / "log"
+    with Server(embedded_binaries(), folder, durable=False) as server:
+        url = server.url("no_such_database")
+    port = free_port()
+    with started(url, port, log) as process:
+        eventually(lambda: status(port, "/health/live") == 200, log)
+        with Server(embedded_binaries(), folder, durable=False):
+            assert process.wait(120) != 0
+    assert "check TERROIR_DATABASE_URL" in log.read_text().splitlines()[-1]
 
 
 def test_a_taken_port_is_named(embedded_database: str) -> None:

@@ -35,7 +35,6 @@ def terroir(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str
         (["migrate"], {"TERROIR_CONFIG": "/nowhere.toml"}, "TERROIR_CONFIG: there is no file /nowhere.toml"),
         (["migrate"], {"TERROIR_DATABASE_URL": NOWHERE}, "cannot reach PostgreSQL at 127.0.0.1:1"),
         (["keys", "list"], {"TERROIR_DATABASE_URL": NOWHERE}, "check TERROIR_DATABASE_URL"),
-        (["api"], {"TERROIR_DATABASE_URL": NOWHERE}, "TERROIR_DATABASE_URL"),
         (["verify", "/nowhere.sqlite"], {}, "there is no manifest /nowhere.sqlite"),
         (["decode", "acme/thing", "--port", "1", "00"], {}, "there is no decoder acme/thing"),
         (["decode", "milesight/am300", "--port", "85", "0g"], {}, "the payload is not hexadecimal"),

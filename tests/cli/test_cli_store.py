@@ -63,6 +63,37 @@ def test_status_of_an_idle_installation(terroir: Terroir) -> None:
     assert "someone:***@" in shown
 
 
+@pytest.mark.parametrize(
+    ("source", "shown_as", "settings", "cure"),
+    [
+        ("amqp", "RabbitMQ", {"TERROIR_AMQP_URL": "amqp://someone:secret@127.0.0.1:{port}"}, "check TERROIR_AMQP_URL"),
+        (
+            "http",
+            "webhook source",
+            {"TERROIR_HTTP_HOST": "0.0.0.0", "TERROIR_HTTP_PORT": "{port}"},  # noqa: S104
+            "is terroir ingest running? check TERROIR_HTTP_HOST",
+        ),
+    ],
+    ids=["amqp", "http"],
+)
+def test_status_asks_whatever_the_source_is(
+    terroir: Terroir, source: str, shown_as: str, settings: dict[str, str], cure: str
+) -> None:
+    """And not the MQTT broker, which is nowhere."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        port = listener.getsockname()[1]
+        terroir.settings |= {"TERROIR_SOURCE": source, "TERROIR_MQTT_URL": "mqtt://127.0.0.1:1"}
+        terroir.settings |= {name: value.format(port=port) for name, value in settings.items()}
+        shown = terroir("status").output
+    assert f"{shown_as}: 127.0.0.1:{port} answers" in shown
+    assert "all is well" in shown
+    shown = terroir("status", status=1).output
+    assert f"UNWELL: cannot reach the {shown_as} at 127.0.0.1:{port}: " in shown
+    assert cure in shown
+
+
 def test_status_says_no_when_something_is_unwell(terroir: Terroir) -> None:
     terroir.settings["TERROIR_MQTT_URL"] = "mqtt://127.0.0.1:1"
     with psycopg.connect(terroir.settings["TERROIR_DATABASE_URL"]) as connection:

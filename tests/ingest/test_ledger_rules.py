@@ -1,6 +1,7 @@
 """The ledger's rules one by one, as docs/ledger.md states them; figures are counted by hand."""
 
 import json
+import random
 import threading
 from datetime import date, datetime, timedelta
 from uuid import UUID, uuid4
@@ -16,6 +17,7 @@ from services.core.storage.writer_ledger import device_of, note_replayed
 from services.ingest.replay import Replay
 from services.worker.job import Context, Progress
 from services.worker.ledger import step
+from tests.ingest.ledger_sums import asked, assert_added_up
 from tests.ingest.ledger_world import PARIS
 from tests.ingest.test_ledger_sessions import settled
 
@@ -303,6 +305,42 @@ def test_old_days_are_forgotten(embedded_territory):
         assert [row.day for row in days] == [DAY + timedelta(days=1)]
 
 
+def test_a_month_that_loses_days_is_read_by_its_days(embedded_territory):
+    """Hours of September, October and November; in November the days before the 15th of September go."""
+    declare(embedded_territory, "1 hour", datetime(2026, 9, 1, tzinfo=PARIS))
+    for at in (datetime(2026, 9, 20, 12, tzinfo=PARIS), datetime(2026, 11, 20, 12, tzinfo=PARIS)):
+        embedded_territory.now[0] = at
+        settled(embedded_territory)
+        connection = embedded_territory.connection
+        connection.execute("UPDATE ledger_round SET from_day = '2026-09-01', day = '2026-09-01'")
+        embedded_territory.now[0] += timedelta(hours=2)
+        settled(embedded_territory)
+    [closed] = embedded_territory.rows("SELECT since, until FROM ledger_closed")
+    assert tuple(closed) == (date(2026, 9, 1), date(2026, 11, 1))
+    question = Question(date(2026, 9, 1), date(2026, 11, 30), By.TOTAL)
+    assert_added_up(embedded_territory, random.Random(1))
+    before = asked(connection, question)
+    assert prune(connection, datetime(2026, 9, 15, 12, tzinfo=PARIS), 100) > 0
+    assert_added_up(embedded_territory, random.Random(1))
+    assert asked(connection, question) != before
+    [closed] = embedded_territory.rows("SELECT since, until FROM ledger_closed")
+    assert tuple(closed) == (date(2026, 10, 1), date(2026, 11, 1))
+    assert embedded_territory.value("SELECT min(month) FROM ledger_month") == date(2026, 10, 1)
+
+
+def test_a_counter_that_leaps_as_far_as_it_can_is_counted(embedded_territory):
+    """More are missing than an integer of the store counts: the day says as many as it can."""
+    embedded_territory.ingest(up(embedded_territory, 0, 0), up(embedded_territory, 4_294_967_295, 1))
+    embedded_territory.ingest(
+        up(embedded_territory, 0, 0, "0babe000"), up(embedded_territory, 4_294_967_295, 1, "0babe000")
+    )
+    embedded_territory.now[0] = NOON + timedelta(days=40)
+    settled(embedded_territory)
+    found = line(embedded_territory, DAY)
+    assert (found.received, found.lost) == (4, 2_147_483_647)
+    assert_added_up(embedded_territory, random.Random(2))
+
+
 def test_nothing_to_do_is_idle(embedded_territory):
     settled(embedded_territory)
     connection = embedded_territory.connection
@@ -318,7 +356,7 @@ def test_totals_are_the_sum_of_devices(embedded_territory):
     found = {}
     for by in By:
         question = Question(DAY, DAY, by)
-        rows = connection.execute(question.statement, question.parameters).fetchall()
+        rows = connection.execute(question.statement, question.parameters(None)).fetchall()
         assert len(rows) == 1
         found[by] = rows[0][3:]
     assert len(set(found.values())) == 1

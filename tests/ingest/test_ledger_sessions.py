@@ -13,12 +13,13 @@ from services.core.storage.changes import lag
 from services.core.storage.connect import connect
 from services.worker.job import Context, Progress
 from services.worker.ledger import CONSUMER, step
+from tests.ingest.ledger_sums import MONTHS, assert_added_up
 from tests.ingest.ledger_world import START, day_of, messages_of, sessions_of, world
 
 COLUMNS = ("received", "lost", "sessions", "late", "refused", "unknown", "repeats")
 LEDGER = (
     "ledger_note, ledger_message, ledger_session, ledger_day, ledger_summary, ledger_organisation, ledger_platform,"
-    " ledger_round"
+    " ledger_round, ledger_month, ledger_summary_month, ledger_organisation_month, ledger_closed"
 )
 
 
@@ -41,9 +42,12 @@ def book(territory) -> dict:
 def prepared(territory, seed: int):
     territory.clear()
     territory.connection.execute(f"TRUNCATE {LEDGER}")
+    for table in ("point", "site", "organisation"):
+        territory.connection.execute(f"DELETE FROM {table} WHERE name = 'Autre'")
     senders = world(seed)
     last = max(frame.at for sender in senders for session in sender.sessions for frame in session.frames)
-    territory.now[0] = last + timedelta(minutes=20)
+    # At the earliest in April, so that March is over while most of its frames are still to come.
+    territory.now[0] = max(last + timedelta(minutes=20), START + timedelta(days=6))
     for sender in senders:
         if sender.declared:
             territory.declare(sender.dev_eui)
@@ -95,8 +99,32 @@ def test_the_ledger_is_what_was_sent_and_delivered(territory, seed, cuts):
             territory.ingest(*messages[start:end])
         if dice.random() < 0.6:
             settled(territory)
+            moved(territory, dice.choice(senders).dev_eui, dice)
     settled(territory)
     assert_balanced(territory, senders, messages)
+    assert_added_up(territory, dice)
+    assert all(territory.value(f"SELECT count(*) FROM {table}") for table in MONTHS)
+
+
+def moved(territory, dev_eui: str, dice: random.Random) -> None:
+    """The device is another organisation's from now on, or its point another theme's: its days have rows of both."""
+    connection = territory.connection
+    if not territory.value("SELECT count(*) FROM organisation WHERE name = 'Autre'"):
+        connection.execute(
+            "WITH o AS (INSERT INTO organisation (name, parent_id, created_at)"
+            " SELECT 'Autre', min(id), now() FROM organisation RETURNING id),"
+            " s AS (INSERT INTO site (organisation_id, name) SELECT id, 'Autre' FROM o RETURNING id, organisation_id)"
+            " INSERT INTO point (organisation_id, site_id, theme, name, created_at)"
+            " SELECT organisation_id, id, 'water', 'Autre', now() FROM s"
+        )
+    if dice.random() < 0.5:
+        connection.execute(
+            "UPDATE installation SET point_id = (SELECT id FROM point WHERE name = 'Autre'), channel = dev_eui"
+            " WHERE dev_eui = %s",
+            (dev_eui,),
+        )
+    else:
+        connection.execute("UPDATE point SET theme = %s WHERE name <> 'Autre'", (dice.choice(["air", "water"]),))
 
 
 @pytest.mark.parametrize("seed", [3, 71])

@@ -57,8 +57,8 @@ async def get_ledger(
     """Radio delivery (received of sent, by frame counters) and availability (received of expected, by interval) of the
     devices that were yours on the day; days are those of Europe/Paris. Nothing of it is public.
 
-    Cost: by total or day one statement over the sums of days (a year of a territory: tenths of a second), by device
-    over the days of the devices on the page; three small ones beside.
+    Cost: one statement over the sums of months and, at the edges of the interval, of days; by day over the sums of
+    days, by device over those of the devices on the page; four small ones beside.
     """
     last = end or day_of(resources_of(request).clock())
     first = begin or last - WEEK

@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from enum import StrEnum
 
+from services.core.storage.ledger_months import Closed, month_after
 from services.core.storage.queries import load
 from services.core.storage.writer_ledger import REPLAY
 
@@ -34,29 +35,22 @@ class Question:
 
     @property
     def statement(self) -> bytes:
-        """To be executed with ``parameters``; gives the members of ``Line``."""
+        """To be executed with ``parameters``, and planned for them (not prepared); gives the members of ``Line``."""
         sql = load("ledger_read")
-        match self.by:
-            case By.TOTAL if not (self.device or self.theme or self.commune):
-                return sql["organisation_total"]
-            case By.DAY if not (self.device or self.theme or self.commune):
-                return sql["organisation_days"]
-            case By.TOTAL:
-                return sql["device_total" if self.device else "total"]
-            case By.DAY:
-                return sql["device_days" if self.device else "days"]
-            case By.DEVICE if self.device:
-                return sql["device_total"]
-            case By.DEVICE:
-                if self.worst_first:
-                    return sql["worst_devices"]
-                return sql["devices" if self.organisations is None else "devices_of"]
+        if self.device or (self.by is By.DEVICE and self.worst_first):
+            return sql["device_lines"]
+        return sql["devices" if self.by is By.DEVICE else "lines"]
 
-    @property
-    def parameters(self) -> dict[str, object]:
+    def parameters(self, closed: Closed | None) -> dict[str, object]:
+        """``closed``: the months whose sums may be read instead of their days, as query ``closed`` gives them."""
+        from_month, to_month = self._months(closed)
         return {
+            "by": self.by.value,
+            "summaries": bool(self.theme or self.commune),
             "first": self.first,
             "last": self.last,
+            "from_month": from_month,
+            "to_month": to_month,
             "device": self.device,
             "organisations": None if self.organisations is None else list(self.organisations),
             "commune": self.commune,
@@ -64,6 +58,16 @@ class Question:
             "after": self.after,
             "limit": self.limit,
         }
+
+    def _months(self, closed: Closed | None) -> tuple[date, date]:
+        """From the first whole month to before the second; the day after the last twice when there is none."""
+        after = self.last + timedelta(days=1)
+        if closed is not None and self.by is not By.DAY:
+            begin = self.first if self.first.day == 1 else month_after(self.first)
+            from_month, to_month = max(begin, closed.since), min(after.replace(day=1), closed.until)
+            if from_month < to_month:
+                return from_month, to_month
+        return after, after
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,9 @@ from services.core.storage.queries import load
 
 _LATE = int(Flag.LATE)
 
+MOST = 2_147_483_647
+"""Lost frames a day can say, of the 4,294,967,294 that two counters of 32 bits may lie apart."""
+
 DeviceDays = Mapping[str, date]
 """From which day on each device is to be read again."""
 
@@ -140,7 +143,7 @@ def _write(
                         day.tail.last_at,
                         False,
                         len(day.counters),
-                        day.lost,
+                        min(day.lost, MOST),
                         day.sessions,
                         day.late,
                         day.refused,

@@ -8,6 +8,7 @@ from psycopg import Connection
 from psycopg.rows import TupleRow
 
 from services.core.civil import day_of
+from services.core.storage.ledger_months import write_device_months, write_summary_months
 from services.core.storage.queries import load
 
 EVERY = timedelta(hours=1)
@@ -28,6 +29,7 @@ def write_days(connection: Connection[TupleRow], changed: Iterable[tuple[str, da
             load("ledger_settle")["write_days"],
             {"dev_eui": [dev_eui for dev_eui, _ in rows], "day": [day for _, day in rows], "now": now},
         )
+        write_device_months(connection, rows)
     return len(rows)
 
 
@@ -37,6 +39,7 @@ def write_summaries(connection: Connection[TupleRow], days: Collection[date]) ->
         parameters = {"days": sorted(days)}
         for name in ("drop_summaries", "write_summaries", "drop_organisations", "write_organisations"):
             connection.execute(load("ledger_settle")[name], parameters)
+        write_summary_months(connection, days)
 
 
 @dataclass(frozen=True, slots=True)

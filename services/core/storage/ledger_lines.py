@@ -4,6 +4,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import TupleRow, class_row
 
 from services.core.storage.ledger import Line, Platform, PlatformCount, Question
+from services.core.storage.ledger_months import Closed
 from services.core.storage.queries import load
 
 Connection = AsyncConnection[TupleRow]
@@ -11,8 +12,10 @@ Connection = AsyncConnection[TupleRow]
 
 async def list_lines(connection: Connection, question: Question) -> list[Line]:
     """A page of lines in the order of the question."""
+    row = await (await connection.execute(load("ledger_read")["closed"])).fetchone()
+    parameters = question.parameters(None if row is None else Closed(*row))
     async with connection.cursor(row_factory=class_row(Line)) as cursor:
-        await cursor.execute(question.statement, question.parameters)
+        await cursor.execute(question.statement, parameters, prepare=False)
         return await cursor.fetchall()
 
 

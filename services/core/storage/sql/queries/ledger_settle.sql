@@ -66,7 +66,7 @@ WITH wanted AS MATERIALIZED (
         top = excluded.top,
         last_at = excluded.last_at,
         received = l.received + excluded.received,
-        lost = l.lost + excluded.lost,
+        lost = least(l.lost::bigint + excluded.lost, 2147483647),
         late = l.late + excluded.late,
         refused = l.refused + excluded.refused,
         unknown = l.unknown + excluded.unknown
@@ -206,7 +206,7 @@ CROSS JOIN LATERAL (
 ) AS e
 CROSS JOIN LATERAL (
     SELECT
-        coalesce(sum(l.received), 0)::integer AS received, coalesce(sum(l.lost), 0)::integer AS lost,
+        coalesce(sum(l.received), 0)::integer AS received, least(coalesce(sum(l.lost), 0), 2147483647)::integer AS lost,
         coalesce(sum(l.sessions), 0)::integer AS sessions, coalesce(sum(l.repeats), 0)::integer AS repeats,
         coalesce(sum(l.late), 0)::integer AS late, coalesce(sum(l.refused), 0)::integer AS refused,
         coalesce(sum(l.unknown), 0)::integer AS unknown
@@ -257,6 +257,79 @@ FROM ledger_summary
 WHERE day = ANY (%(days)s::date[])
 GROUP BY day, organisation_id;
 
+-- name: closed
+-- The months that have their sums, and the first one that has days.
+SELECT c.since, c.until, (SELECT date_trunc('month', min(day)::timestamp)::date FROM ledger_day) AS first
+FROM (VALUES (true)) AS one (single)
+LEFT JOIN ledger_closed c ON c.single;
+
+-- name: put_closed
+-- Remember that these months have their sums.
+INSERT INTO ledger_closed (since, until) VALUES (%(since)s, %(until)s)
+ON CONFLICT (single) DO UPDATE SET since = excluded.since, until = excluded.until;
+
+-- name: close_month
+-- The sums of a month that is over, by device.
+INSERT INTO ledger_month (month, dev_eui, organisation_id, theme, commune_code, device_days, silent_days, expected, available,
+    received, lost, sessions, duplicates, repeats, late, quarantined, replayed, refused, unknown)
+SELECT
+    %(month)s::date, dev_eui, organisation_id, theme, commune_code, count(*), count(*) FILTER (WHERE expected > 0 AND available = 0),
+    sum(expected), sum(available), sum(received), sum(lost), sum(sessions), sum(duplicates), sum(repeats), sum(late),
+    sum(quarantined), sum(replayed), sum(refused), sum(unknown)
+FROM ledger_day
+WHERE day >= %(month)s::date AND day < %(month)s::date + interval '1 month'
+GROUP BY dev_eui, organisation_id, theme, commune_code;
+
+-- name: drop_months
+-- Take away the sums of devices' months that are about to be added up anew.
+DELETE FROM ledger_month m
+USING unnest(%(dev_eui)s::text[], %(month)s::date[]) AS w (dev_eui, month)
+WHERE m.dev_eui = w.dev_eui AND m.month = w.month;
+
+-- name: write_months
+-- Add up months of devices.
+INSERT INTO ledger_month (month, dev_eui, organisation_id, theme, commune_code, device_days, silent_days, expected, available,
+    received, lost, sessions, duplicates, repeats, late, quarantined, replayed, refused, unknown)
+SELECT
+    w.month, d.dev_eui, d.organisation_id, d.theme, d.commune_code, count(*), count(*) FILTER (WHERE expected > 0 AND available = 0),
+    sum(expected), sum(available), sum(received), sum(lost), sum(sessions), sum(duplicates), sum(repeats), sum(late),
+    sum(quarantined), sum(replayed), sum(refused), sum(unknown)
+FROM unnest(%(dev_eui)s::text[], %(month)s::date[]) AS w (dev_eui, month)
+JOIN ledger_day d ON d.dev_eui = w.dev_eui AND d.day >= w.month AND d.day < w.month + interval '1 month'
+GROUP BY w.month, d.dev_eui, d.organisation_id, d.theme, d.commune_code;
+
+-- name: drop_summary_months
+-- Take away the sums of months that are about to be added up anew.
+DELETE FROM ledger_summary_month WHERE month = ANY (%(months)s::date[]);
+
+-- name: write_summary_months
+-- Add up months by organisation, theme and commune.
+INSERT INTO ledger_summary_month (month, organisation_id, theme, commune_code, device_days, silent_days, expected, available,
+    received, lost, sessions, duplicates, repeats, late, quarantined, replayed, refused, unknown)
+SELECT
+    m.month, organisation_id, theme, commune_code,
+    sum(devices), sum(silent), sum(expected), sum(available), sum(received), sum(lost), sum(sessions),
+    sum(duplicates), sum(repeats), sum(late), sum(quarantined), sum(replayed), sum(refused), sum(unknown)
+FROM unnest(%(months)s::date[]) AS m (month)
+JOIN ledger_summary s ON s.day >= m.month AND s.day < m.month + interval '1 month'
+GROUP BY m.month, organisation_id, theme, commune_code;
+
+-- name: drop_organisation_months
+-- Take away the sums by organisation of months that are about to be added up anew.
+DELETE FROM ledger_organisation_month WHERE month = ANY (%(months)s::date[]);
+
+-- name: write_organisation_months
+-- Add up months by organisation.
+INSERT INTO ledger_organisation_month (month, organisation_id, device_days, silent_days, expected, available, received, lost,
+    sessions, duplicates, repeats, late, quarantined, replayed, refused, unknown)
+SELECT
+    m.month, organisation_id,
+    sum(devices), sum(silent), sum(expected), sum(available), sum(received), sum(lost), sum(sessions),
+    sum(duplicates), sum(repeats), sum(late), sum(quarantined), sum(replayed), sum(refused), sum(unknown)
+FROM unnest(%(months)s::date[]) AS m (month)
+JOIN ledger_organisation o ON o.day >= m.month AND o.day < m.month + interval '1 month'
+GROUP BY m.month, organisation_id;
+
 -- name: round
 -- The round of silent devices that is under way or was the last.
 SELECT day, from_day, after, begun_at, finished FROM ledger_round;
@@ -281,7 +354,7 @@ ORDER BY dev_eui
 LIMIT %(devices)s::integer;
 
 -- name: prune_ledger
--- Forget the days before a date, some at once.
+-- Forget the days before a date, some at once; a month that loses days is read by its days from now on.
 WITH days AS (
     DELETE FROM ledger_day WHERE ctid = ANY (ARRAY(
         SELECT ctid FROM ledger_day WHERE day < %(before)s::date LIMIT %(rows)s::integer)) RETURNING dev_eui, day
@@ -293,6 +366,17 @@ WITH days AS (
     DELETE FROM ledger_summary WHERE day < %(before)s::date
 ), organisations AS (
     DELETE FROM ledger_organisation WHERE day < %(before)s::date
+), months AS (
+    DELETE FROM ledger_month WHERE month < %(before)s::date
+), summary_months AS (
+    DELETE FROM ledger_summary_month WHERE month < %(before)s::date
+), organisation_months AS (
+    DELETE FROM ledger_organisation_month WHERE month < %(before)s::date
+), closed AS (
+    UPDATE ledger_closed SET
+        since = greatest(since, date_trunc('month', %(before)s::date + interval '1 month - 1 day')::date),
+        until = greatest(until, date_trunc('month', %(before)s::date + interval '1 month - 1 day')::date)
+    WHERE since < %(before)s::date
 ), platform AS (
     DELETE FROM ledger_platform WHERE day < %(before)s::date
 )

@@ -1,7 +1,8 @@
 -- What the API reads of the hypertables: row security cannot live on a hypertable with columnstore, so these views join the
 -- tables that have it, and belong to a role that is subject to it. Applied again whenever this file or the grade changes.
 DROP VIEW IF EXISTS reading_visible, reading_hour_visible, reading_day_visible, latest_visible, uplink_visible,
-    reception_visible, series_visible, last_batch_visible, reading_mapped;
+    reception_visible, series_visible, last_batch_visible, reading_mapped, ledger_of_devices, ledger_of_summaries,
+    ledger_of_organisations;
 
 -- What a counter counted from one value to the next: see increase() in migration 0005.
 CREATE OR REPLACE FUNCTION counter_step(before double precision, value double precision) RETURNS double precision
@@ -236,6 +237,41 @@ JOIN point p ON p.id = s.point_id;
 CREATE VIEW last_batch_visible WITH (security_barrier) AS
 SELECT committed_at FROM batch WHERE kind = 'ingest' ORDER BY xid DESC, id DESC LIMIT 1;
 
+-- The ledger as it is added up: rows of days and, where `whole`, of whole months that are over (day: its first). Whoever reads
+-- it chooses which days to read by months, so that nothing counts twice. Row security is that of the tables.
+CREATE VIEW ledger_of_devices WITH (security_invoker) AS
+SELECT day, false AS whole, dev_eui, organisation_id, theme, commune_code, 1 AS device_days, (expected > 0 AND available = 0)::integer AS silent_days,
+    expected, available, received, lost::bigint AS lost, sessions, duplicates, repeats, late, quarantined, replayed,
+    refused, unknown
+FROM ledger_day
+UNION ALL
+SELECT month, true, dev_eui, organisation_id, theme, commune_code, device_days, silent_days,
+    expected, available, received, lost, sessions, duplicates, repeats, late, quarantined, replayed, refused, unknown
+FROM ledger_month;
+
+-- The same by organisation, theme and commune.
+CREATE VIEW ledger_of_summaries WITH (security_invoker) AS
+SELECT day, false AS whole, organisation_id, theme, commune_code, devices::bigint AS device_days, silent::bigint AS silent_days,
+    expected, available, received, lost, sessions, duplicates, repeats, late, quarantined, replayed, refused, unknown
+FROM ledger_summary
+UNION ALL
+SELECT month, true, organisation_id, theme, commune_code, device_days, silent_days,
+    expected, available, received, lost, sessions, duplicates, repeats, late, quarantined, replayed, refused, unknown
+FROM ledger_summary_month;
+
+-- The same by organisation alone.
+CREATE VIEW ledger_of_organisations WITH (security_invoker) AS
+SELECT day, false AS whole, organisation_id, devices::bigint AS device_days, silent::bigint AS silent_days,
+    expected::bigint AS expected, available::bigint AS available, received::bigint AS received, lost::bigint AS lost,
+    sessions::bigint AS sessions, duplicates::bigint AS duplicates, repeats::bigint AS repeats, late::bigint AS late,
+    quarantined::bigint AS quarantined, replayed::bigint AS replayed, refused::bigint AS refused,
+    unknown::bigint AS unknown
+FROM ledger_organisation
+UNION ALL
+SELECT month, true, organisation_id, device_days, silent_days,
+    expected, available, received, lost, sessions, duplicates, repeats, late, quarantined, replayed, refused, unknown
+FROM ledger_organisation_month;
+
 -- Text as people search and sort it: without case or accents, whatever the collation of the database.
 CREATE OR REPLACE FUNCTION folded(original text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT translate(lower(original), 'ÀÁÂÄÇÈÉÊËÌÍÎÏÑÒÓÔÖÙÚÛÜŸàáâäçèéêëìíîïñòóôöùúûüÿ’',
@@ -260,3 +296,4 @@ GRANT SELECT ON reading_visible, reading_hour_visible, reading_day_visible, late
     reception_visible, series_visible, last_batch_visible TO terroir_api;
 -- `terroir verify` compares what is shown with what was true.
 GRANT SELECT ON reading_mapped TO terroir_service;
+GRANT SELECT ON ledger_of_devices, ledger_of_summaries, ledger_of_organisations TO terroir_api, terroir_service;
