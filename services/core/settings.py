@@ -7,11 +7,8 @@ import os
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal, Self
-from urllib.parse import urlsplit
 
-from psycopg import ProgrammingError
-from psycopg.conninfo import conninfo_to_dict
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -19,6 +16,9 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 from typing_extensions import override
+
+from services.core import settings_forms as forms
+from services.core.settings_forms import Duration
 
 CONFIG_VARIABLE = "TERROIR_CONFIG"
 PREFIX = "TERROIR_"
@@ -29,66 +29,18 @@ class SettingError(Exception):
     """A setting is wrong. The message is one line that names it and says what is allowed."""
 
 
-def _mqtt_url(url: str) -> str:
-    parts = urlsplit(url)
-    if parts.scheme not in {"mqtt", "mqtts"} or not parts.hostname:
-        raise ValueError("must look like mqtt://[user:password@]host[:1883] or mqtts://host[:8883]")
-    return url
-
-
-def _amqp_url(url: str) -> str:
-    parts = urlsplit(url)
-    if parts.scheme not in {"amqp", "amqps"} or not parts.hostname:
-        raise ValueError("must look like amqp://[user:password@]host[:5672][/virtual-host] or amqps://host[:5671]")
-    return url
-
-
-def _redis_url(url: str) -> str:
-    parts = urlsplit(url)
-    if parts.scheme not in {"redis", "rediss"} or not parts.hostname or not (parts.path.strip("/") or "0").isdigit():
-        raise ValueError("must look like redis://host[:6379][/0] or rediss://user@host[:6379]: ChirpStack's Redis")
-    return url
-
-
-def _postgres_url(url: SecretStr) -> SecretStr:
-    if not url.get_secret_value().startswith(("postgresql://", "postgres://")):
-        raise ValueError("must look like postgresql://user:password@host:5432/database")
-    try:
-        conninfo_to_dict(url.get_secret_value())
-    except ProgrammingError:
-        # The library's own words would quote the part, which may be the password.
-        raise ValueError(
-            "must look like postgresql://user:password@host:5432/database; "
-            "a part of it is not understood (%, @, / and : within a part are written %25, %40, %2F and %3A)"
-        ) from None
-    return url
-
-
-def _seconds(duration: object) -> object:
-    """A plain number is seconds, also where it is text, as the environment gives it; the rest is ISO 8601."""
-    if isinstance(duration, str):
-        try:
-            return float(duration)
-        except ValueError:
-            return duration
-    return duration
-
-
-Duration = Annotated[timedelta, BeforeValidator(_seconds)]
-
-
 class Settings(BaseSettings):
     """Every setting with its default. Durations are seconds or ISO 8601 (``P31D``)."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
 
-    database_url: Annotated[SecretStr, AfterValidator(_postgres_url)] = Field(
+    database_url: Annotated[SecretStr, AfterValidator(forms.postgres_url)] = Field(
         default=SecretStr("postgresql:///terroir"), description="The PostgreSQL database."
     )
     source: Literal["mqtt", "http", "amqp"] = Field(
         default="mqtt", description="Where ingest takes events from: an MQTT broker, webhooks that post them, RabbitMQ."
     )
-    mqtt_url: Annotated[str, AfterValidator(_mqtt_url)] = Field(
+    mqtt_url: Annotated[str, AfterValidator(forms.mqtt_url)] = Field(
         default="mqtt://127.0.0.1:1883", description="The broker ChirpStack publishes to."
     )
     mqtt_password: SecretStr | None = Field(default=None, description="Password for the user named in mqtt_url.")
@@ -122,14 +74,14 @@ class Settings(BaseSettings):
     http_token: SecretStr | None = Field(
         default=None, description="What senders must know: `Authorization: Bearer TOKEN`; at least 16 characters."
     )
-    amqp_url: Annotated[str, AfterValidator(_amqp_url)] = Field(
+    amqp_url: Annotated[str, AfterValidator(forms.amqp_url)] = Field(
         default="amqp://127.0.0.1:5672", description="The RabbitMQ that ChirpStack publishes to."
     )
     amqp_password: SecretStr | None = Field(default=None, description="Password for the user named in amqp_url.")
     amqp_queue: str = Field(
         default="terroir", min_length=1, max_length=200, description="Our queue there; several processes share it."
     )
-    heal_url: Annotated[str, AfterValidator(_redis_url)] | None = Field(
+    heal_url: Annotated[str, AfterValidator(forms.redis_url)] | None = Field(
         default=None,
         description="ChirpStack's Redis, from which ingest fetches events that did not come; unset: none.",
     )
