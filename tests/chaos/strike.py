@@ -71,7 +71,7 @@ class Striker:
             case Kind.BACKEND_KILLED:
                 return self._kill_backend(fault.which)
             case Kind.INGEST_KILLED_IN_BATCH:
-                return self._in_batch(victim or "", lambda _: stack.keepers[victim or ""].send(signal.SIGKILL))
+                return self._in_batch(victim or "", lambda _: self._kill_whole(victim or ""))
             case Kind.BROKER_CUT_IN_BATCH:
                 return self._in_batch(victim or "", lambda _: self._cut_broker())
             case Kind.CHILD_KILLED:
@@ -157,6 +157,15 @@ class Striker:
         postmaster = self._stack.database.pid
         backends = sorted(pid for pid in leftovers(self._stack.database.data) if pid != postmaster)
         return bool(backends) and _signalled(backends[int(which * len(backends))], signal.SIGKILL)
+
+    def _kill_whole(self, member: str) -> bool:
+        """With its workers, as systemd ends a unit and the kernel a container: none of them ends what it has begun."""
+        keeper = self._stack.keepers[member]
+        workers = list(children(keeper.what.pid).values())
+        killed = keeper.send(signal.SIGKILL)
+        for pid in workers if killed else ():
+            _signalled(pid, signal.SIGKILL)
+        return killed
 
     def _kill_child(self, member: str, which: float) -> bool:
         pids = list(children(self._stack.keepers[member].what.pid).values())
