@@ -75,9 +75,9 @@ def stages(url: str, load: Load, uplinks: int) -> list[tuple[str, ...]]:
         with ExitStack() as patched:
             for stage, place, name in _STAGES:
                 patched.enter_context(patch.object(place, name, _timed(getattr(place, name), stage, spent, clocks)))
-            parse = _timed(whole.parsed, "parse", spent, clocks)
+            whole._parsed = _timed(whole._parsed, "parse", spent, clocks)
             never = threading.Event()
-            process = _timed(lambda messages: whole.store(parse(messages), never.is_set), "all", spent, clocks)
+            process = _timed(lambda messages: whole.process(messages, never.is_set), "all", spent, clocks)
             for number in range(first + -(-uplinks // BATCH)):
                 if number == first:
                     spent.clear()

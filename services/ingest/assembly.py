@@ -1,7 +1,6 @@
 """What a batch goes through between its source and its acknowledgement, put together."""
 
 import gc
-import sys
 import threading
 from dataclasses import dataclass
 
@@ -11,7 +10,6 @@ from decoders.javascript.pool import CodecPool
 from services.core.clock import Clock
 from services.core.settings import Settings
 from services.core.times import TimeRules
-from services.ingest.ahead import Ahead
 from services.ingest.chirpstack_topic import TopicFilter
 from services.ingest.halt import Holding
 from services.ingest.metrics import Metrics
@@ -23,10 +21,6 @@ from services.ingest.store import Store
 
 COLLECT_AFTER = 100_000
 """Objects more than before, after which the garbage collector looks for cycles."""
-
-SWITCH_SECONDS = 0.0005
-"""After which a thread that computes lets another have its turn: the one that stores waits for that after each answer
-of the database, and Python's five milliseconds would be longer than most answers take."""
 
 _log = structlog.get_logger(__name__)
 
@@ -41,20 +35,12 @@ class Worker:
     runner: CodecPool
     stop: threading.Event
 
-    def reading(self, source: Source, most: int) -> Ahead:
-        """What is to be taken from a source, parsed ahead, for ``process``; ``most``: as there."""
-        return Ahead(source, self.pipeline.parser, most)
-
-    def process(self, source: Source, most: int, seconds: float, ahead: Ahead | None = None) -> int | None:
-        """Take, store and acknowledge a batch: how many there were; None when they were given up because of a stop.
-
-        ``ahead``: who takes them from the source; without, they are parsed when they are wanted.
-        """
-        items = ahead.take(most, seconds) if ahead else self.pipeline.parsed(source.take(most, seconds))
-        if not items:
+    def process(self, source: Source, most: int, seconds: float) -> int | None:
+        """Take, store and acknowledge a batch: how many there were; None when they were given up because of a stop."""
+        messages = source.take(most, seconds)
+        if not messages:
             return 0
-        messages = [item.message for item in items]
-        if not self.holding.store(items, Patience(self.stop).wait):
+        if not self.holding.process(messages, Patience(self.stop).wait):
             _log.warning("batch_given_up", messages=len(messages), what="not acknowledged: the broker sends it again")
             return None
         source.acknowledge(messages)
@@ -81,7 +67,6 @@ def assembled(
     runner = CodecPool()
     pipeline = Pipeline(parser, store, settings, clock, metrics, runner)
     _spare_the_collector()
-    sys.setswitchinterval(SWITCH_SECONDS)
     return Worker(store, pipeline, Holding(pipeline, store, settings, clock, metrics, stop), runner, stop)
 
 

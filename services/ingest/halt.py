@@ -10,9 +10,9 @@ from services.core.settings import Settings
 from services.core.storage.errors import StoreRefused, StoreUnavailable
 from services.core.storage.halts import note_halt
 from services.ingest.metrics import Metrics
-from services.ingest.parsing import Item
 from services.ingest.pipeline import Pipeline
 from services.ingest.share_limit import QuarantineHalt
+from services.ingest.source import Message
 from services.ingest.store import Store
 
 SAID_EVERY = 60
@@ -43,14 +43,14 @@ class Holding:
         self._metrics = metrics
         self._stop = stop
 
-    def store(self, items: Sequence[Item], wait: Callable[[], bool]) -> bool:
-        """As ``Pipeline.store``; also False when it is told to stop while it holds them."""
+    def process(self, messages: Sequence[Message], wait: Callable[[], bool]) -> bool:
+        """As ``Pipeline.process``; also False when it is told to stop while it holds them."""
         while True:
             try:
-                return self._pipeline.store(items, wait)
+                return self._pipeline.process(messages, wait)
             except QuarantineHalt as halt:
                 self._metrics.halted.set(1)
-                if not self._accepted(halt, len(items)):
+                if not self._accepted(halt, len(messages)):
                     return False
                 _log.warning("quarantine_accepted", devices=halt.devices, reason=halt.reason)
                 self._pipeline.limit.accept()

@@ -3,7 +3,6 @@
 from typing import Literal
 
 import structlog
-from msgspec import Struct
 
 from services.core.domain import DeviceEvent, Rejected, Uplink
 from services.core.idempotency import rejected_key
@@ -15,15 +14,6 @@ from services.ingest.rejection import Reason, RejectionError
 from services.ingest.source import Message
 
 Parsed = Uplink | DeviceEvent | Rejected
-
-
-class Item(Struct, frozen=True, gc=False):
-    """A message and what it says."""
-
-    message: Message
-    parsed: Parsed
-
-
 Encoding = Literal["json", "protobuf"]
 
 BODY_LIMIT = 1 << 20

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from time import perf_counter
 
 import structlog
+from msgspec import Struct
 
 from decoders.codec.program import Runner
 from services.core.clock import Clock
@@ -21,7 +22,7 @@ from services.core.times import TimeRules
 from services.ingest.account import RunAccount
 from services.ingest.frame_rows import frame_rows
 from services.ingest.metrics import Metrics
-from services.ingest.parsing import Item, Parser, rejected
+from services.ingest.parsing import Parsed, Parser, rejected
 from services.ingest.rejection import Reason
 from services.ingest.share_limit import ShareLimit
 from services.ingest.source import Message
@@ -29,6 +30,11 @@ from services.ingest.store import Store
 from services.ingest.tally import count_batch
 
 _log = structlog.get_logger(__name__)
+
+
+class _Item(Struct, frozen=True, gc=False):
+    message: Message
+    parsed: Parsed
 
 
 class Pipeline:
@@ -42,7 +48,7 @@ class Pipeline:
         runner: Runner | None = None,
     ) -> None:
         self.limit = ShareLimit(settings)
-        self.parser = parser
+        self._parser = parser
         self._store = store
         self._rules = TimeRules.of(settings)
         self._repeat_window = settings.repeat_window
@@ -57,25 +63,18 @@ class Pipeline:
         self._account.acknowledged(messages)
 
     def process(self, messages: Sequence[Message], wait: Callable[[], bool]) -> bool:
-        """Parse and store the messages. As ``store``."""
-        return self.store(self.parsed(messages), wait)
-
-    def parsed(self, messages: Sequence[Message]) -> list[Item]:
-        return [Item(message, self.parser.parse(message)) for message in messages]
-
-    def store(self, items: Sequence[Item], wait: Callable[[], bool]) -> bool:
         """Store the messages; True when every one has its outcome, and may be acknowledged.
 
         ``wait`` pauses before the store is tried again, and returns False to give up. Raises QuarantineHalt, and may be
         called again with the same messages after that.
         """
-        waiting = [list(items)]
+        waiting = [self._parsed(messages)]
         while waiting:
             items = waiting.pop()
             try:
                 self._attempt(items)
             except StoreRefused as refusal:
-                waiting.extend(_split(items, refusal, self.parser.source))
+                waiting.extend(_split(items, refusal, self._parser.source))
             except StoreUnavailable as trouble:
                 _log.warning("store_unavailable", messages=len(items), error=str(trouble))
                 self._metrics.messages.labels("retry", "").inc(len(items))
@@ -84,7 +83,10 @@ class Pipeline:
                     return False
         return True
 
-    def _attempt(self, items: Sequence[Item]) -> None:
+    def _parsed(self, messages: Sequence[Message]) -> list[_Item]:
+        return [_Item(message, self._parser.parse(message)) for message in messages]
+
+    def _attempt(self, items: Sequence[_Item]) -> None:
         start = perf_counter()
         uplinks = [(item.message, item.parsed) for item in items if isinstance(item.parsed, Uplink)]
         with self._store.reached() as connection:
@@ -93,7 +95,7 @@ class Pipeline:
             self.limit.judge(connection, inventory, [item.parsed for item in items])
             received = [(message, uplink, devices[uplink.dev_eui]) for message, uplink in uplinks]
             book = DecoderBook(inventory.codecs(connection), self._runner, self._crashes)
-            frames = frame_rows(received, self.parser, book, self._store.ids, self._rules)
+            frames = frame_rows(received, self._parser, book, self._store.ids, self._rules)
             series = inventory.series(connection, (value.series for frame in frames for value in frame.decoding.values))
             heard = {copy.gateway: uplink.received_at for _, uplink in uplinks for copy in uplink.receptions}
             gateways = inventory.gateways(connection, heard)
@@ -105,7 +107,7 @@ class Pipeline:
         count_batch(self._metrics, [item.parsed for item in items], frames, written, self._clock())
 
 
-def _split(items: list[Item], refusal: StoreRefused, source: str) -> Iterator[list[Item]]:
+def _split(items: list[_Item], refusal: StoreRefused, source: str) -> Iterator[list[_Item]]:
     """Halves of a batch that the store refused for a data reason; an offender alone goes to quarantine."""
     middle = len(items) // 2
     if middle:
@@ -117,4 +119,4 @@ def _split(items: list[Item], refusal: StoreRefused, source: str) -> Iterator[li
         raise RuntimeError(f"the store refuses even the quarantine of {item.message.topic}: {refusal}") from refusal
     _log.error("store_refused", topic=item.message.topic, sqlstate=refusal.sqlstate, error=str(refusal))
     reject = rejected(item.message, Reason.STORE_REFUSED, f"{refusal.sqlstate}: {refusal}", source)
-    yield [Item(item.message, reject)]
+    yield [_Item(item.message, reject)]

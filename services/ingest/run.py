@@ -126,15 +126,13 @@ def work(
     membership: Membership | None = None,
 ) -> None:
     """Batch after batch until ``stop`` is set; ``look`` is called before each, and raises when we cannot go on."""
-    most, seconds = settings.batch_messages, settings.batch_wait.total_seconds()
-    with worker.reading(source, most) as ahead:
-        while not stop.is_set():
-            look()
-            if worker.process(source, most, seconds, ahead) is None:
-                return
-            try:
-                worker.store.tidy(clock())
-                if membership is not None:
-                    membership.tend(clock())
-            except StoreUnavailable as trouble:
-                _log.warning("store_unavailable", error=str(trouble))
+    while not stop.is_set():
+        look()
+        if worker.process(source, settings.batch_messages, settings.batch_wait.total_seconds()) is None:
+            return
+        try:
+            worker.store.tidy(clock())
+            if membership is not None:
+                membership.tend(clock())
+        except StoreUnavailable as trouble:
+            _log.warning("store_unavailable", error=str(trouble))

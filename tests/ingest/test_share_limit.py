@@ -118,7 +118,7 @@ def test_a_new_process_knows_who_was_heard(village):
 
 def test_what_a_broken_topic_parser_refuses_counts(village, monkeypatch):
     pipeline, store = village.pipeline()
-    monkeypatch.setattr(type(pipeline.parser._topics), "parse", lambda *_: None)
+    monkeypatch.setattr(type(pipeline._parser._topics), "parse", lambda *_: None)
     with pytest.raises(QuarantineHalt) as halt:
         pipeline.process([foreign(village, dev_eui) for dev_eui in DEVICES], lambda: False)
     store.close()

@@ -133,7 +133,7 @@ class Healer:
             known = known_keys(connection, keys)
         missing = [message for message, key in zip(messages, keys, strict=True) if key not in known]
         if missing:
-            if not self._worker.holding.store(self._worker.pipeline.parsed(missing), Patience(self._worker.stop).wait):
+            if not self._worker.holding.process(missing, Patience(self._worker.stop).wait):
                 healed.finished = False
                 return False
             self._worker.pipeline.acknowledged(missing)
