@@ -12,9 +12,10 @@ from services.commands.processes import api, ingest, worker
 from services.commands.quarantine import quarantine
 from services.commands.redecode import redecode
 from services.commands.replay import replay
-from services.commands.simulation import simulate, verify
+from services.commands.simulation import simulate
 from services.commands.status import status
 from services.commands.store import migrate
+from services.commands.verification import verify
 
 COMMANDS: tuple[click.Command, ...] = (
     demo,
