@@ -1,5 +1,6 @@
 """Ending in order: SIGTERM and Ctrl-C set an event, and the work notices."""
 
+import queue
 import signal
 import threading
 from collections.abc import Callable, Generator
@@ -9,17 +10,31 @@ from types import FrameType
 
 @contextmanager
 def stopped_by_signals() -> Generator[threading.Event]:
-    """An event that SIGTERM and SIGINT set. A second Ctrl-C ends the process at once."""
+    """An event that SIGTERM and SIGINT set. A second Ctrl-C ends the process at once, by KeyboardInterrupt."""
     stop = threading.Event()
+    asked: queue.SimpleQueue[bool] = queue.SimpleQueue()
 
     def ask(number: int, frame: FrameType | None) -> None:
-        del number, frame
-        if stop.is_set():
-            signal.signal(signal.SIGINT, signal.default_int_handler)
-        stop.set()
+        del frame
+        if number == signal.SIGINT and stop.is_set():
+            raise KeyboardInterrupt
+        # Not stop.set(): it takes a lock that the code it interrupts may hold, an earlier signal's handler for
+        # one, and would wait for itself for ever. The kernel does send SIGTERM several times, as the threads of a
+        # killed parent die one after the other. put() of a SimpleQueue may be interrupted by itself.
+        asked.put(True)
 
-    with _handled(ask):
-        yield stop
+    def obey() -> None:
+        while asked.get():
+            stop.set()
+
+    thread = threading.Thread(target=obey, name="stop", daemon=True)
+    thread.start()
+    try:
+        with _handled(ask):
+            yield stop
+    finally:
+        asked.put(False)
+        thread.join()
 
 
 @contextmanager
