@@ -111,21 +111,25 @@ def frame_ranks(connection: Connection[TupleRow], uplinks: Collection[int]) -> d
 def _replace(connection: Connection[TupleRow], changes: Sequence[_Change]) -> set[Key]:
     """The keys at which the reading was still the one to be replaced."""
     connection.execute(load("writer")["lift_decompression_limit"])
-    times = [change.new.measured_at for change in changes]
-    rows = connection.execute(
-        load("writer")["replace_readings"],
-        {
-            "series": [change.new.series for change in changes],
-            "measured_at": times,
-            "value": [change.new.value for change in changes],
-            "flags": [int(change.new.flags) for change in changes],
-            "uplink": [change.new.uplink for change in changes],
-            "old_value": [change.old.value for change in changes],
-            "old_flags": [int(change.old.flags) for change in changes],
-            "old_uplink": [change.old.uplink for change in changes],
-            "first": min(times),
-            "last": max(times),
-        },
-        binary=True,
-    )
-    return {(series, measured_at) for series, measured_at in rows}
+    replaced: set[Key] = set()
+    with connection.cursor(binary=True) as cursor:
+        cursor.executemany(
+            load("writer")["replace_reading"],
+            [
+                {
+                    "series": old.series,
+                    "measured_at": old.measured_at,
+                    "value": new.value,
+                    "flags": int(new.flags),
+                    "uplink": new.uplink,
+                    "old_value": old.value,
+                    "old_flags": int(old.flags),
+                    "old_uplink": old.uplink,
+                }
+                for old, new in ((change.old, change.new) for change in changes)
+            ],
+            returning=True,
+        )
+        for result in cursor.results():
+            replaced.update(result.fetchall())
+    return replaced

@@ -5,8 +5,13 @@
 SELECT u.id, u.dev_eui, u.f_port, u.payload, u.received_at, u.measured_at, u.flags, u.f_cnt, u.deduplication_id,
     u.object::text
 FROM unnest(%(id)b::bigint[], %(from_at)b::timestamptz[], %(to_at)b::timestamptz[]) AS w (id, from_at, to_at)
-JOIN uplink u ON u.received_at >= w.from_at AND u.received_at < w.to_at AND u.id = w.id
-WHERE u.received_at >= %(first)b::timestamptz AND u.received_at < %(last)b::timestamptz
+-- OFFSET 0: always a look into the index for each, also where statistics know nothing yet of what is new.
+CROSS JOIN LATERAL (
+    SELECT * FROM uplink
+    WHERE id = w.id AND received_at >= w.from_at AND received_at < w.to_at
+        AND received_at >= %(first)b::timestamptz AND received_at < %(last)b::timestamptz
+    OFFSET 0
+) AS u
 ORDER BY u.id;
 
 -- name: frames_of_devices

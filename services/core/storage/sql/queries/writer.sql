@@ -76,28 +76,34 @@ COPY reading (series, measured_at, value, flags, uplink) FROM STDIN (FORMAT bina
 SELECT w.place, r.value, r.flags, r.uplink
 FROM unnest(%(series)b::integer[], %(measured_at)b::timestamptz[], %(uplink)b::bigint[])
     WITH ORDINALITY AS w (series, measured_at, uplink, place)
-JOIN reading r ON r.series = w.series AND r.measured_at = w.measured_at
--- The bounds say nothing new, but let the planner leave out chunks; so below.
-WHERE r.uplink <> w.uplink AND r.measured_at BETWEEN %(first)b::timestamptz AND %(last)b::timestamptz;
+-- OFFSET 0: always a look into the index for each. Of newer readings than the statistics know the planner expects none, and
+-- would compare each of them with each that is given. The bounds of all say nothing new, but let it leave out chunks; so below.
+CROSS JOIN LATERAL (
+    SELECT * FROM reading
+    WHERE series = w.series AND measured_at = w.measured_at
+        AND measured_at BETWEEN %(first)b::timestamptz AND %(last)b::timestamptz
+    OFFSET 0
+) AS r
+WHERE r.uplink <> w.uplink;
 
 -- name: rival_frames
 -- Frame counter and deduplication id of frames by id; from_at and to_at bound the time that is in the id.
 SELECT u.id, u.f_cnt, u.deduplication_id
 FROM unnest(%(id)b::bigint[], %(from_at)b::timestamptz[], %(to_at)b::timestamptz[]) AS w (id, from_at, to_at)
-JOIN uplink u ON u.received_at >= w.from_at AND u.received_at < w.to_at AND u.id = w.id
-WHERE u.received_at >= %(first)b::timestamptz AND u.received_at < %(last)b::timestamptz;
+CROSS JOIN LATERAL (
+    SELECT * FROM uplink
+    WHERE id = w.id AND received_at >= w.from_at AND received_at < w.to_at
+        AND received_at >= %(first)b::timestamptz AND received_at < %(last)b::timestamptz
+    OFFSET 0
+) AS u;
 
--- name: replace_readings
--- Put readings in the place of others, where those are still what they were when it was decided.
-UPDATE reading r SET value = w.value, flags = w.flags, uplink = w.uplink
-FROM unnest(
-    %(series)b::integer[], %(measured_at)b::timestamptz[], %(value)b::float8[], %(flags)b::smallint[], %(uplink)b::bigint[],
-    %(old_value)b::float8[], %(old_flags)b::smallint[], %(old_uplink)b::bigint[]
-) AS w (series, measured_at, value, flags, uplink, old_value, old_flags, old_uplink)
-WHERE r.series = w.series AND r.measured_at = w.measured_at
-    AND r.value = w.old_value AND r.flags = w.old_flags AND r.uplink = w.old_uplink
-    AND r.measured_at BETWEEN %(first)b::timestamptz AND %(last)b::timestamptz
-RETURNING r.series, r.measured_at;
+-- name: replace_reading
+-- Put a reading in the place of another, where that is still what it was when it was decided. One by one: how a join with many
+-- is planned depends on statistics that know nothing of what is new.
+UPDATE reading SET value = %(value)b, flags = %(flags)b, uplink = %(uplink)b
+WHERE series = %(series)b AND measured_at = %(measured_at)b
+    AND value = %(old_value)b AND flags = %(old_flags)b AND uplink = %(old_uplink)b
+RETURNING series, measured_at;
 
 -- name: lift_decompression_limit
 -- TimescaleDB opens compressed readings, a thousand for each that is replaced, and refuses to go on after 100,000: a refusal that
