@@ -22,8 +22,14 @@ from services.demo.service import Service
 from services.demo.state import DemoFailed, StateFolder
 
 DATABASE = "terroir"
-# Compiling a query costs more than the demo's queries do.
-SERVER_SETTINGS = {"jit": "off"}
+SERVER_SETTINGS = {
+    # Compiling a query costs more than the demo's queries do.
+    "jit": "off",
+    # A history writes 10 MB of log a second: with the defaults a checkpoint would follow the other.
+    "shared_buffers": "512MB",
+    "max_wal_size": "4GB",
+    "checkpoint_timeout": "15min",
+}
 
 Say = Callable[[str], None]
 

@@ -44,7 +44,8 @@ class Job:
     ``step`` does a bounded amount (a few seconds) and may be killed at any moment: what it commits must be whole. What
     it raises ends the worker, except trouble with the store, after which it is called again.
     ``interval``: how long after an idle step the next follows; None: the setting ``worker_interval``. A NOTIFY on one
-    of ``channels`` shortens that, but never below ``rest``.
+    of ``channels`` shortens that, but never below ``rest``, nor below ``leisure`` times what the step took: where each
+    step has to do again what the last one did, fewer and larger ones leave more of the machine to others.
     ``consumer``: the name under which the job reads the feed, known before any job runs, so that none prunes what this
     one has still to read.
     """
@@ -54,4 +55,5 @@ class Job:
     interval: timedelta | None = None
     channels: frozenset[str] = frozenset()
     rest: timedelta = timedelta(0)
+    leisure: float = 0.0
     consumer: str | None = None

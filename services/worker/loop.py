@@ -60,10 +60,12 @@ class JobLoop:
             context = Context(connection, self._clock, self._settings, self._runner)
             while not self._stop.is_set():
                 self.wake.clear()
+                started = time.monotonic()
                 progress = self._step(context)
+                took = time.monotonic() - started
                 self._persistence.succeeded()
                 if progress is not Progress.MORE:
-                    self._stop.wait(self.job.rest.total_seconds())
+                    self._stop.wait(max(self.job.rest.total_seconds(), self.job.leisure * took))
                     self.wake.wait(self._interval)
 
     def _step(self, context: Context) -> Progress | None:

@@ -27,5 +27,13 @@ def step(context: Context) -> Progress:
     return Progress.DONE if taken.batches else Progress.IDLE
 
 
-# Busy servers commit many batches a second, most of them touching the same hour: a second of rest lets them gather.
-ROLLUPS = Job("rollups", step, channels=frozenset({changes.CHANNEL}), rest=timedelta(seconds=1), consumer=CONSUMER)
+# Busy servers commit many batches a second, most of them touching the same hour: a second of rest lets them gather. A
+# history on its way, of which a second holds hours of every series, takes more of it.
+ROLLUPS = Job(
+    "rollups",
+    step,
+    channels=frozenset({changes.CHANNEL}),
+    rest=timedelta(seconds=1),
+    leisure=3.0,
+    consumer=CONSUMER,
+)

@@ -19,6 +19,7 @@ from services.core.storage.migrate import SchemaBehind
 from services.demo.ports import free_port
 from services.worker import run as worker
 from services.worker.job import Context, Job, Progress
+from services.worker.loop import JobLoop
 from services.worker.metrics import Metrics
 
 PATIENCE = 30.0
@@ -241,3 +242,35 @@ def test_every_metric_is_documented() -> None:
     for family in Metrics().registry.collect():
         name = f"{family.name}_total" if family.type == "counter" else family.name
         assert f"`{name}`" in document
+
+
+class Rests(threading.Event):
+    """A stop that notes how long was waited for it, and is set when that was enough."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seconds: list[float] = []
+
+    def wait(self, timeout: float | None = None) -> bool:
+        assert timeout is not None
+        self.seconds.append(timeout)
+        self.set()
+        return True
+
+
+@pytest.mark.parametrize(("took", "leisure", "least"), [(0.2, 3.0, 0.6), (0.2, 0.0, 0.01), (0.0, 3.0, 0.01)])
+def test_a_job_rests_the_longer_the_longer_it_worked(
+    embedded_database: str, took: float, leisure: float, least: float
+) -> None:
+    def step(_context: Context) -> Progress:
+        time.sleep(took)
+        return Progress.DONE
+
+    job = Job("slow", step, NEVER, rest=timedelta(seconds=0.01), leisure=leisure)
+    stop = Rests()
+    loop = JobLoop(job, settings(embedded_database), system_clock, stop, Metrics())
+    loop.wake.wait = lambda _seconds: True  # type: ignore[method-assign]
+    loop.run()
+    [rest] = stop.seconds
+    assert rest >= least
+    assert leisure or rest == 0.01
