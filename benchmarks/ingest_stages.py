@@ -6,13 +6,14 @@ import gc
 import threading
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from functools import wraps
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 from unittest.mock import patch
 
+import psycopg
 import structlog
 from ingest_load import Load
 from pydantic import SecretStr
@@ -46,7 +47,7 @@ _STAGES: tuple[tuple[str, ModuleType | type, str], ...] = (
     ("sort readings", writer_readings, "_one_each"),
     ("read states", writer_readings, "_states"),
     ("judge", writer_readings, "_judged"),
-    ("insert readings", writer_readings, "_stored"),
+    ("store readings", writer_readings, "_stored"),
     ("move latest", writer_readings, "_move_latest"),
     ("note batch", writer, "note_batch"),
     ("move devices", writer, "move_devices"),
@@ -73,6 +74,8 @@ def stages(url: str, load: Load, uplinks: int) -> list[tuple[str, ...]]:
         # Devices once, so that series are there and statements prepared.
         first = -(-load.devices // BATCH) + 1
         with ExitStack() as patched:
+            # Each statement by itself: in a pipeline the next stages would pay for it.
+            patched.enter_context(patch.object(psycopg.Connection, "pipeline", lambda _: nullcontext()))
             for stage, place, name in _STAGES:
                 patched.enter_context(patch.object(place, name, _timed(getattr(place, name), stage, spent, clocks)))
             whole._parsed = _timed(whole._parsed, "parse", spent, clocks)

@@ -2,7 +2,7 @@
 
 import gc
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import structlog
 
@@ -16,7 +16,7 @@ from services.ingest.metrics import Metrics
 from services.ingest.parsing import Parser
 from services.ingest.patience import Patience
 from services.ingest.pipeline import Pipeline
-from services.ingest.source import Source
+from services.ingest.source import Message, Source
 from services.ingest.store import Store
 
 COLLECT_AFTER = 100_000
@@ -25,27 +25,35 @@ COLLECT_AFTER = 100_000
 _log = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Worker:
-    """What a batch goes through."""
+    """What a batch goes through. ``taken`` is the next one, read while the store was busy with the last."""
 
     store: Store
     pipeline: Pipeline
     holding: Holding
     runner: CodecPool
     stop: threading.Event
+    taken: list[Message] = field(default_factory=list[Message])
 
     def process(self, source: Source, most: int, seconds: float) -> int | None:
         """Take, store and acknowledge a batch: how many there were; None when they were given up because of a stop."""
-        messages = source.take(most, seconds)
+        messages = self.taken or source.take(most, seconds)
+        self.taken = []
         if not messages:
             return 0
-        if not self.holding.process(messages, Patience(self.stop).wait):
+        if not self.holding.process(messages, Patience(self.stop).wait, lambda: self._read_ahead(source, most)):
             _log.warning("batch_given_up", messages=len(messages), what="not acknowledged: the broker sends it again")
             return None
         source.acknowledge(messages)
         self.pipeline.acknowledged(messages)
         return len(messages)
+
+    def _read_ahead(self, source: Source, most: int) -> None:
+        # Only a whole batch: a smaller one would be smaller than it had to be.
+        if not self.taken and source.waiting() >= most:
+            self.taken = source.take(most, 0)
+            self.pipeline.prepare(self.taken)
 
     def close(self) -> None:
         self.store.close()

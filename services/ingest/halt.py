@@ -43,11 +43,13 @@ class Holding:
         self._metrics = metrics
         self._stop = stop
 
-    def process(self, messages: Sequence[Message], wait: Callable[[], bool]) -> bool:
+    def process(
+        self, messages: Sequence[Message], wait: Callable[[], bool], meanwhile: Callable[[], None] = lambda: None
+    ) -> bool:
         """As ``Pipeline.process``; also False when it is told to stop while it holds them."""
         while True:
             try:
-                return self._pipeline.process(messages, wait)
+                return self._pipeline.process(messages, wait, meanwhile)
             except QuarantineHalt as halt:
                 self._metrics.halted.set(1)
                 if not self._accepted(halt, len(messages)):

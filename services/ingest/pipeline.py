@@ -57,22 +57,31 @@ class Pipeline:
         self._runner = runner
         self._crashes = CrashLog()
         self._account = RunAccount(metrics, parser.source)
+        self._prepared: tuple[Sequence[Message], list[_Item]] = ((), [])
 
     def acknowledged(self, messages: Sequence[Message]) -> None:
         """For the ledger: the source was told that these have their outcome."""
         self._account.acknowledged(messages)
 
-    def process(self, messages: Sequence[Message], wait: Callable[[], bool]) -> bool:
+    def prepare(self, messages: Sequence[Message]) -> None:
+        """Do now what can be done without the store; it counts when just these are processed next."""
+        self._prepared = (messages, self._parsed(messages))
+
+    def process(
+        self, messages: Sequence[Message], wait: Callable[[], bool], meanwhile: Callable[[], None] = lambda: None
+    ) -> bool:
         """Store the messages; True when every one has its outcome, and may be acknowledged.
 
-        ``wait`` pauses before the store is tried again, and returns False to give up. Raises QuarantineHalt, and may be
-        called again with the same messages after that.
+        ``wait`` pauses before the store is tried again, and returns False to give up. ``meanwhile`` is called while the
+        store works, perhaps several times. Raises QuarantineHalt, and may be called again with the same messages after
+        that.
         """
-        waiting = [self._parsed(messages)]
+        prepared, items = self._prepared
+        waiting = [items if prepared is messages else self._parsed(messages)]
         while waiting:
             items = waiting.pop()
             try:
-                self._attempt(items)
+                self._attempt(items, meanwhile)
             except StoreRefused as refusal:
                 waiting.extend(_split(items, refusal, self._parser.source))
             except StoreUnavailable as trouble:
@@ -86,7 +95,7 @@ class Pipeline:
     def _parsed(self, messages: Sequence[Message]) -> list[_Item]:
         return [_Item(message, self._parser.parse(message)) for message in messages]
 
-    def _attempt(self, items: Sequence[_Item]) -> None:
+    def _attempt(self, items: Sequence[_Item], meanwhile: Callable[[], None]) -> None:
         start = perf_counter()
         uplinks = [(item.message, item.parsed) for item in items if isinstance(item.parsed, Uplink)]
         with self._store.reached() as connection:
@@ -102,7 +111,9 @@ class Pipeline:
             events = [item.parsed for item in items if isinstance(item.parsed, DeviceEvent)]
             rejects = [item.parsed for item in items if isinstance(item.parsed, Rejected)]
             batch = Batch(frames, events, rejects, series, gateways, self._account.stated())
-            written = write_batch(connection, batch, written_at=self._clock(), repeat_window=self._repeat_window)
+            written = write_batch(
+                connection, batch, written_at=self._clock(), repeat_window=self._repeat_window, meanwhile=meanwhile
+            )
         self._metrics.store_seconds.observe(perf_counter() - start)
         count_batch(self._metrics, [item.parsed for item in items], frames, written, self._clock())
 

@@ -37,6 +37,10 @@ class Source(Protocol):
         """
         ...
 
+    def waiting(self) -> int:
+        """How many messages ``take`` would give without waiting."""
+        ...
+
     def acknowledge(self, messages: Sequence[Message]) -> None:
         """Tell the source that these are stored for good. Those of a connection that has ended are passed over."""
         ...

@@ -11,7 +11,7 @@ from psycopg.rows import TupleRow
 
 from services.core.clock import Clock
 from services.core.settings import Settings
-from services.core.storage.connect import connect
+from services.core.storage.connect import connect, widen
 from services.core.storage.errors import StoreUnavailable, classify
 from services.core.storage.inventory import Inventory
 from services.core.storage.writer import keep_durable, next_writer
@@ -66,6 +66,7 @@ class Store:
                 application_name=self._settings.mqtt_client_id,
                 autocommit=True,
             )
+            widen(self._connection)
             keep_durable(self._connection)
             self.inventory.listen(self._connection)
             structlog.get_logger().info("store_connected")

@@ -51,7 +51,7 @@ class EarlySource:
 
     def __init__(self, source: Source) -> None:
         self._source = source
-        self.start, self.stop = source.start, source.stop
+        self.start, self.stop, self.waiting = source.start, source.stop, source.waiting
 
     def take(self, most: int, seconds: float) -> list[Message]:
         messages = self._source.take(most, seconds)

@@ -52,6 +52,9 @@ class Given(Source):
         self.taken += len(messages)
         return messages
 
+    def waiting(self) -> int:
+        return len(self.inbox)
+
     def acknowledge(self, messages: Sequence[Message]) -> None:
         self.acknowledged += messages
 

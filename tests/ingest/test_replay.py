@@ -136,17 +136,21 @@ def test_what_is_still_bad_stays_with_todays_reason(embedded_territory, am300_te
     ]
 
 
-def test_what_the_store_refuses_stays_alone(embedded_territory, am300_temperature, broken):
+# At once, and at the end of the transaction, where statements are sent without waiting for answers.
+@pytest.mark.parametrize(
+    ("table", "check"), [("uplink", "payload <> '\\xdead'::bytea"), ("device_state", "f_cnt IS DISTINCT FROM 99")]
+)
+def test_what_the_store_refuses_stays_alone(embedded_territory, am300_temperature, broken, table: str, check: str):
     territory = embedded_territory
-    territory.connection.execute("ALTER TABLE uplink ADD CONSTRAINT poison CHECK (payload <> '\\xdead'::bytea)")
+    territory.connection.execute(f"ALTER TABLE {table} ADD CONSTRAINT poison CHECK ({check})".encode())
     good = [territory.up(DEVICE, am300_temperature(n), f_cnt=n) for n in range(9)]
-    territory.ingest(*good[:4], territory.up(DEVICE, b"\xde\xad", f_cnt=99), *good[4:])
+    territory.ingest(*good, territory.up(DEVICE, b"\xde\xad", f_cnt=99))
     broken()
     assert fates(run(territory)) == {"frames": 9, "still bad": 1}
     [row] = territory.rows("SELECT retried_reason, retried_detail FROM quarantine WHERE resolved_at IS NULL")
     assert row.retried_reason == "store_refused"
     assert row.retried_detail.startswith("23514: ")
-    territory.connection.execute("ALTER TABLE uplink DROP CONSTRAINT poison")
+    territory.connection.execute(f"ALTER TABLE {table} DROP CONSTRAINT poison".encode())
     assert fates(run(territory)) == {"frames": 1}
     assert territory.value("SELECT count(*) FROM uplink") == 10
 

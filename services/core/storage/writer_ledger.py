@@ -23,7 +23,6 @@ REPLAY = "replay"
 """The source of what leaves the quarantine: it was delivered before."""
 
 _DEV_EUI = re.compile(r"(?:^|/)([0-9a-fA-F]{16})(?=/|$)")
-_NOTE = ("text", "date", "int4", "int4", "int4", "bool")
 
 Line = tuple[date, str, str]
 """Day, outcome, and of what was stored the event, of what was quarantined the reason."""
@@ -40,7 +39,7 @@ class _Notes:
 def note_ledger(
     connection: Connection[TupleRow], batch: Batch, first_seen: Collection[bytes], stored: Sequence[FrameRow]
 ) -> None:
-    """Call it last in the transaction of the batch.
+    """Call it last in the transaction of the batch; it asks nothing, so it may go through a pipeline.
 
     ``first_seen``: keys it stores; ``stored``: frames among them. Raises psycopg.Error.
     """
@@ -124,10 +123,18 @@ def _note(notes: dict[tuple[str, date], _Notes], message: Uplink | DeviceEvent |
 def _write_notes(connection: Connection[TupleRow], notes: dict[tuple[str, date], _Notes]) -> None:
     if not notes:
         return
-    with connection.cursor() as cursor, cursor.copy(load("ledger")["copy_notes"]) as copy:
-        copy.set_types(_NOTE)
-        for (dev_eui, day), note in sorted(notes.items(), key=lambda item: item[0]):
-            copy.write_row((dev_eui, day, note.duplicates, note.quarantined, note.replayed, note.unsettled))
+    ordered = sorted(notes.items(), key=lambda item: item[0])
+    connection.execute(
+        load("ledger")["add_notes"],
+        {
+            "dev_eui": [dev_eui for (dev_eui, _), _ in ordered],
+            "day": [day for (_, day), _ in ordered],
+            "duplicates": [note.duplicates for _, note in ordered],
+            "quarantined": [note.quarantined for _, note in ordered],
+            "replayed": [note.replayed for _, note in ordered],
+            "unsettled": [note.unsettled for _, note in ordered],
+        },
+    )
 
 
 def _write_lines(connection: Connection[TupleRow], run: Run, lines: Counter[Line]) -> None:

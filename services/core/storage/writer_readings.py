@@ -17,7 +17,7 @@ from services.core.judging import BAD, SeriesState, advance, judge
 from services.core.storage.arrays import Float8s, Int2s, Int4s, Int8s, Packed, Times, packed_rows
 from services.core.storage.queries import load
 from services.core.storage.writer_conflicts import settle
-from services.core.storage.writer_types import Candidate, Rank, ReadingsWritten
+from services.core.storage.writer_types import Candidate, Rank, ReadingsStored, ReadingsWritten
 
 CONFLICT = int(Flag.CONFLICT)
 _KEY = attrgetter("series", "measured_at")
@@ -47,24 +47,42 @@ def candidates(
 
 
 def write_readings(connection: Connection[TupleRow], candidates: Iterable[Candidate]) -> ReadingsWritten:
-    """Judge and store; call it within a transaction. Raises psycopg.Error."""
+    """Judge, store, and move ``latest``; call it within a transaction. Raises psycopg.Error."""
+    stored = store_readings(connection, candidates)
+    move_latest(connection, stored)
+    return written(stored)
+
+
+def store_readings(connection: Connection[TupleRow], candidates: Iterable[Candidate]) -> ReadingsStored:
+    """Judge and store; ``move_latest`` belongs into the same transaction. Raises psycopg.Error."""
     wanted = _one_each(candidates)
     if not wanted:
-        return ReadingsWritten(0, 0, {})
+        return ReadingsStored()
     before = _states(connection, {candidate.series for candidate in wanted})
     judged, after = _judged(wanted, before)
     inserted = _stored(connection, judged, before)
-    conflicts = 0
-    if inserted < len(judged):
-        settled = settle(connection, judged)
-        conflicts = len(settled)
-        stands = (settled.get((c.series, c.measured_at), c) for c in judged)
-        judged = [candidate for candidate in stands if candidate is not None]
-        after = _advanced(judged, before)
-    _move_latest(connection, {series: state for series, state in after.items() if state is not before.get(series)})
-    if conflicts:
-        _restore_latest(connection, judged, before)
-    return ReadingsWritten(len(judged), conflicts, _touched(judged))
+    if inserted == len(judged):
+        return ReadingsStored(judged, 0, before, after)
+    settled = settle(connection, judged)
+    stands = (settled.get((c.series, c.measured_at), c) for c in judged)
+    judged = [candidate for candidate in stands if candidate is not None]
+    return ReadingsStored(judged, len(settled), before, _advanced(judged, before))
+
+
+def move_latest(connection: Connection[TupleRow], stored: ReadingsStored) -> None:
+    """Say in ``latest`` what the stored readings mean for their series; asks nothing, so it may go through a pipeline.
+
+    Raises psycopg.Error.
+    """
+    before = stored.before
+    _move_latest(connection, {series: s for series, s in stored.after.items() if s is not before.get(series)})
+    if stored.conflicts:
+        _restore_latest(connection, stored.readings, before)
+
+
+def written(stored: ReadingsStored) -> ReadingsWritten:
+    """What was stored, for the feed of changes."""
+    return ReadingsWritten(len(stored.readings), stored.conflicts, _touched(stored.readings))
 
 
 def _one_each(candidates: Iterable[Candidate]) -> list[Candidate]:

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from services.core.decoding import Decoding, SeriesKey
 from services.core.domain import DeviceEvent, Outcome, Rejected, Uplink
+from services.core.judging import SeriesState
 
 
 class FrameRow(Struct, frozen=True, gc=False):
@@ -81,6 +82,19 @@ class ReadingsWritten:
     count: int
     conflicts: int
     touched: Mapping[int, tuple[datetime, datetime]]
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingsStored:
+    """Readings that stand, and what is still to be said of their series in ``latest``.
+
+    ``states`` of series as they were ``before`` and are ``after`` them; ``readings``: what stands of those given.
+    """
+
+    readings: Sequence[Candidate] = ()
+    conflicts: int = 0
+    before: Mapping[int, SeriesState] = field(default_factory=dict[int, SeriesState])
+    after: Mapping[int, SeriesState] = field(default_factory=dict[int, SeriesState])
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,6 +92,9 @@ class AmqpSource:
         self._metrics.waiting.set(len(self._inbox))
         return messages
 
+    def waiting(self) -> int:
+        return len(self._inbox)
+
     def acknowledge(self, messages: Sequence[Message]) -> None:
         connection = self._connection
         try:

@@ -50,6 +50,10 @@ class WorkerEnd(Source):
         return messages
 
     @override
+    def waiting(self) -> int:
+        return len(self._inbox)
+
+    @override
     def acknowledge(self, messages: Sequence[Message]) -> None:
         self._send(packets.done(messages))
 

@@ -64,6 +64,9 @@ class HttpSource:
         self._metrics.waiting.set(len(self._waiting.inbox))
         return messages
 
+    def waiting(self) -> int:
+        return len(self._waiting.inbox)
+
     def acknowledge(self, messages: Sequence[Message]) -> None:
         self._waiting.answer(messages)
 

@@ -9,7 +9,7 @@ import random
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
-from time import monotonic
+from time import monotonic, sleep
 
 from typing_extensions import override
 
@@ -21,6 +21,9 @@ from services.ingest.source import Message, Source
 
 HELD_BYTES = 64 << 20
 """Bytes of bodies that may wait; beyond, nothing is read until half of them are taken."""
+
+GATHER = 0.002
+"""Seconds that what comes after a read may gather."""
 
 LAST_WORDS = 2.0
 """Seconds that the last acknowledgements may take when we stop."""
@@ -52,6 +55,10 @@ class FastSource(Source):
         if not self._reading:
             self._wake()
         return messages
+
+    @override
+    def waiting(self) -> int:
+        return len(self._session.inbox)
 
     @override
     def acknowledge(self, messages: Sequence[Message]) -> None:
@@ -154,6 +161,7 @@ class FastSource(Source):
             os.read(self._wake_end, 4096)
         if readable:
             self._read(connection)
+            sleep(GATHER)
         self._look_at_inbox(connection)
 
     def _look_at_inbox(self, connection: Connection) -> None:

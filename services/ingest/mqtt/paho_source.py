@@ -45,6 +45,10 @@ class PahoSource(Source):
         return messages
 
     @override
+    def waiting(self) -> int:
+        return len(self._session.inbox)
+
+    @override
     def acknowledge(self, messages: Sequence[Message]) -> None:
         with self._session.acknowledging(messages) as current:
             for message in current:

@@ -1,9 +1,11 @@
 -- What ingest notes for the ledger in the transaction of a batch. The frames are not among it: the worker reads them through
 -- the change feed (ledger_settle.sql).
 
--- name: copy_notes
+-- name: add_notes
 -- Duplicates, quarantined messages and joins by device and day.
-COPY ledger_note (dev_eui, day, duplicates, quarantined, replayed, unsettled) FROM STDIN (FORMAT binary);
+INSERT INTO ledger_note (dev_eui, day, duplicates, quarantined, replayed, unsettled)
+SELECT * FROM unnest(%(dev_eui)s::text[], %(day)s::date[], %(duplicates)s::integer[], %(quarantined)s::integer[],
+    %(replayed)s::integer[], %(unsettled)s::boolean[]);
 
 -- name: count_messages
 -- Add what this batch did to this run's line of the day; the row is this run's alone, so nobody waits for it.
