@@ -156,7 +156,7 @@ class _Demo:
         if self._opened_at - self._since > _LONG:
             since = self._since.strftime("%Y-%m-%dT%H:%M:%S%z")
             estimate = (*self._territory, "--estimate", "--since", since)
-            Service("estimate", estimate, self._state, self._settings).answer(timedelta(minutes=2), self._screen.say)
+            Service("estimate", estimate, self._state, self._settings).answer(self._stop, self._screen.say)
 
     def _follow(self, line: Callable[[Figures], str], over: Callable[[Figures], bool]) -> None:
         """Tend everything and renew the live line until `over`, or until the demo is asked to stop."""
@@ -198,7 +198,7 @@ class _Demo:
         self._drain()
         say("check: comparing everything sent with everything stored")
         verdict = Service("verdict", ("verify", str(self._state.manifest)), self._state, self._settings)
-        return verdict.answer(timedelta(minutes=30), say)
+        return verdict.answer(self._stop, say)
 
     def _drain(self) -> None:
         """Until nothing waits in the broker any more, or nothing has arrived for a while."""

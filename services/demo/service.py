@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -14,6 +15,7 @@ from services.demo.state import DemoFailed, StateFolder
 
 _TOO_OFTEN = 6
 _WITHIN = 60.0
+_LOOK_EVERY = timedelta(seconds=0.2)
 _OURSELVES = Account(None, None)
 
 
@@ -87,17 +89,21 @@ class Service:
             self.stop()
             raise DemoFailed(f"{self.name} failed. The end of {log}:\n{log_tail(log)}")
 
-    def answer(self, patience: timedelta, say: Callable[[str], None]) -> bool:
-        """Run a check to its end and say what it says. False when the answer is no, or there was none in time."""
+    def answer(self, stop: threading.Event, say: Callable[[str], None]) -> bool:
+        """Run a check to its end, or until `stop` is set; say what it says. False when that is no, or no end came."""
         log = self._state.log(self.name)
         log.unlink(missing_ok=True)
         self.start()
         child = self._child
-        done = child is not None and child.wait(patience)
+        while child is not None and not child.wait(_LOOK_EVERY) and not stop.is_set():
+            pass
+        ended = child is not None and not child.alive
+        if not ended:
+            say(f"{self.name}: interrupted before its end")
         for line in log.read_text(encoding="utf-8").splitlines():
             say(line)
         self.stop()
-        return done and child is not None and child.status == 0
+        return ended and child is not None and child.status == 0
 
     def stop(self, patience: timedelta = timedelta(seconds=15)) -> None:
         """SIGTERM and, when that is not enough, SIGKILL; nothing if it does not run."""

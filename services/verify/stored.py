@@ -134,6 +134,8 @@ class Store:
         """Raises SchemaBehind, SchemaUnknown, psycopg.Error."""
         check(conninfo)
         with connect(conninfo, role="terroir_service", application_name="terroir-verify") as connection:
+            connection.execute(load("verify")["for_large_results"])
+            connection.commit()
             connection.isolation_level = IsolationLevel.REPEATABLE_READ
             connection.read_only = True
             yield cls(connection)

@@ -169,3 +169,17 @@ def test_a_second_demo_in_the_same_folder_is_told_of_the_first(folder: Path) -> 
         assert f"a demo is running in {folder} already (process {first.process.pid}, http://127.0.0.1:" in first.output
         first.process.send_signal(signal.SIGTERM)
         assert first.end() == 0
+
+
+def test_ctrl_c_ends_the_comparison_too(folder: Path) -> None:
+    with demo(folder, "--days", "1", "--for", "1", "--check") as running:
+        running.wait_for(lambda: "check: comparing" in running.output, "comparison")
+        # It would take as long as this test has patience.
+        running.wait_for(lambda: running.pid_of("verify"), "verify")
+        verify = running.pid_of("verify")
+        assert verify is not None
+        os.kill(verify, signal.SIGSTOP)
+        running.process.send_signal(signal.SIGINT)
+        assert running.end() == 1, running.output
+        running.assert_nothing_left()
+    assert "verdict: interrupted before its end" in running.output

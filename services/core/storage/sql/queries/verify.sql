@@ -1,5 +1,10 @@
 -- What `terroir verify` reads: everything stored, in the order of a manifest, through cursors that hold little at a time.
 
+-- name: for_large_results
+-- For this session: what is counted here has millions of groups, of which the server expects a quarter, and a hash table that
+-- overflows is gone through again for every small part of what overflowed. Sorting takes as long as it takes.
+SELECT set_config('enable_hashagg', 'off', false), set_config('work_mem', '64MB', false);
+
 -- name: uplinks
 -- Every stored frame with the number of its receptions and what became of it, in order of deduplication id.
 SELECT
@@ -14,7 +19,7 @@ SELECT
     coalesce(r.receptions, 0) AS receptions,
     u.measured_at,
     coalesce(d.outcome, u.outcome)::text AS outcome,
-    EXISTS (SELECT FROM device WHERE dev_eui = u.dev_eui) AS declared,
+    v.dev_eui IS NOT NULL AS declared,
     u.received_at,
     d.uplink IS NOT NULL AS again
 FROM uplink u
@@ -22,6 +27,7 @@ LEFT JOIN (SELECT uplink, count(*) AS receptions FROM reception GROUP BY uplink)
 -- What the last run that decoded it again concluded.
 LEFT JOIN (SELECT DISTINCT ON (uplink) uplink, outcome FROM uplink_decode ORDER BY uplink, run DESC) d
     ON d.uplink = u.id
+LEFT JOIN device v ON v.dev_eui = u.dev_eui
 ORDER BY u.deduplication_id;
 
 -- name: repeated_frames
