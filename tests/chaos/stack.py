@@ -42,7 +42,8 @@ _GRADES: dict[str, tuple[Callable[[], Path], dict[str, str]]] = {
 @dataclass(frozen=True, slots=True)
 class Setup:
     """``members``: ingests, several on one shared subscription. ``workers``: processes that each of them deals to, 1:
-    none. ``faster``: how often devices report.
+    none. ``faster``: how often devices report, as far as their duty cycle lets them: 600 send some forty messages in a
+    second.
 
     ``bugs``: planted in ingest (``ingest_process.py``). ``settings``: beside those a trial needs.
     """
@@ -50,7 +51,8 @@ class Setup:
     folder: Path
     grade: str = "embedded"
     members: int = 1
-    scenario: str = "village"
+    scenario: str = "agglomeration"
+    devices: int = 600
     faster: float = 600.0
     bugs: tuple[str, ...] = ()
     disk: SmallDisk | None = None
@@ -184,14 +186,17 @@ class Stack:
 
     def _simulate(self) -> list[str]:
         options = ["--manifest", str(self.manifest), "--faster", str(self.setup.faster), "--quiet"]
-        return command("simulate", self.setup.scenario, *options)
+        return self._simulator(*options)
+
+    def _simulator(self, *options: str) -> list[str]:
+        return command("simulate", self.setup.scenario, "--devices", str(self.setup.devices), *options)
 
     def _prepare(self) -> None:
         with psycopg.connect(self.database.conninfo(), autocommit=True) as connection:
             connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(DATABASE)))
         migrate(self.url)
         territory = self.setup.folder / "territory.csv"
-        exporter = self.process("territory", command("simulate", self.setup.scenario, "--territory", str(territory)))
+        exporter = self.process("territory", self._simulator("--territory", str(territory)))
         exporter.start()
         if exporter._child is None or not exporter._child.wait(timedelta(minutes=2)) or exporter.status != 0:
             raise RuntimeError(f"the territory could not be written: see {exporter.log}")
