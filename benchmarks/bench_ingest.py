@@ -197,6 +197,8 @@ def _growth(
             one.warm(fleet)
             there = fill(one.url, history) if history else fleet * 5
             found = one.drain(uplinks)
+        # At once, for the next one may take long.
+        click.echo(f"{fleet:,} devices, {there:,} readings there: {found.rate:,.0f} uplinks/s")
         rows.append(
             (
                 f"{fleet:,}",
