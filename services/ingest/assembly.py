@@ -2,6 +2,7 @@
 
 import gc
 import threading
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import structlog
@@ -16,7 +17,7 @@ from services.ingest.metrics import Metrics
 from services.ingest.parsing import Parser
 from services.ingest.patience import Patience
 from services.ingest.pipeline import Pipeline
-from services.ingest.source import Message, Source
+from services.ingest.source import Message, Source, SourceError
 from services.ingest.store import Store
 
 COLLECT_AFTER = 100_000
@@ -52,7 +53,9 @@ class Worker:
     def _read_ahead(self, source: Source, most: int) -> None:
         # Only a whole batch: a smaller one would be smaller than it had to be.
         if not self.taken and source.waiting() >= most:
-            self.taken = source.take(most, 0)
+            # A source that has just ended says so again when it is asked next, when nothing is under way.
+            with suppress(SourceError):
+                self.taken = source.take(most, 0)
             self.pipeline.prepare(self.taken)
 
     def close(self) -> None:

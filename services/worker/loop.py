@@ -60,16 +60,14 @@ class JobLoop:
             context = Context(connection, self._clock, self._settings, self._runner)
             while not self._stop.is_set():
                 self.wake.clear()
-                started = time.monotonic()
-                progress = self._step(context)
-                took = time.monotonic() - started
+                progress, took = self._step(context)
                 self._persistence.succeeded()
                 if progress is not Progress.MORE:
                     self._stop.wait(max(self.job.rest.total_seconds(), self.job.leisure * took))
                     self.wake.wait(self._interval)
 
-    def _step(self, context: Context) -> Progress | None:
-        """One step under the job's lock; None when another worker is at it."""
+    def _step(self, context: Context) -> tuple[Progress | None, float]:
+        """One step under the job's lock, and its seconds; None when another worker is at it."""
         progress: Progress | None = None
         started = time.monotonic()
         with job_lock(context.connection, self.job.name) as ours:
@@ -80,4 +78,4 @@ class JobLoop:
         if progress is not None:
             self._metrics.seconds.labels(self.job.name).observe(seconds)
             structlog.get_logger().debug("job_stepped", job=self.job.name, result=progress, seconds=round(seconds, 3))
-        return progress
+        return progress, seconds

@@ -1,18 +1,45 @@
-"""An MQTT source as a test runs it; which client, the setting says."""
+"""Sources as a test runs them: MQTT, by the client that the setting says, and one of what the test puts in."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from services.core.clock import system_clock
 from services.core.settings import Settings
+from services.ingest.inbox import Inbox
 from services.ingest.metrics import Metrics
 from services.ingest.mqtt.session import Filters, Session
 from services.ingest.mqtt.source import mqtt_source
-from services.ingest.source import Message
+from services.ingest.source import Message, Source
 
 FILTER = "application/+/device/+/event/+"
 TOPIC = "application/a/device/70b3d57ed0061234/event/up"
+
+
+class Given(Source):
+    """A source of what the test puts in."""
+
+    def __init__(self) -> None:
+        self.inbox = Inbox()
+        self.taken = 0
+        self.acknowledged: list[Message] = []
+
+    def start(self) -> None:
+        pass
+
+    def take(self, most: int, seconds: float) -> list[Message]:
+        messages = self.inbox.take(most, seconds)
+        self.taken += len(messages)
+        return messages
+
+    def waiting(self) -> int:
+        return len(self.inbox)
+
+    def acknowledge(self, messages: Sequence[Message]) -> None:
+        self.acknowledged += messages
+
+    def stop(self) -> None:
+        pass
 
 
 class Running:

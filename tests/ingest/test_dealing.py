@@ -19,9 +19,9 @@ from services.ingest.dealing import packets
 from services.ingest.dealing.dealer import Dealer
 from services.ingest.dealing.parent_end import ParentEnd
 from services.ingest.dealing.shares import Shares
-from services.ingest.inbox import Inbox
-from services.ingest.source import Message, Source, SourceError
+from services.ingest.source import Message, SourceError
 from services.ingest.worker_process import WorkerProcess, WorkersFailed
+from tests.ingest.sources import Given
 
 NOW = datetime(2026, 9, 21, 14, 13, 22, 123457, tzinfo=UTC)
 SHARES = Shares(TopicFilter("application/+/device/+/event/+"), 2)
@@ -34,32 +34,6 @@ def device(worker: int) -> str:
 
 def message(worker: int, token: int, body: bytes = b"{}", qos: int = 1, epoch: int = 3) -> Message:
     return Message(f"application/a/device/{device(worker)}/event/up", body, qos, False, NOW, epoch, token)
-
-
-class Given(Source):
-    """A source of what the test puts in."""
-
-    def __init__(self) -> None:
-        self.inbox = Inbox()
-        self.taken = 0
-        self.acknowledged: list[Message] = []
-
-    def start(self) -> None:
-        pass
-
-    def take(self, most: int, seconds: float) -> list[Message]:
-        messages = self.inbox.take(most, seconds)
-        self.taken += len(messages)
-        return messages
-
-    def waiting(self) -> int:
-        return len(self.inbox)
-
-    def acknowledge(self, messages: Sequence[Message]) -> None:
-        self.acknowledged += messages
-
-    def stop(self) -> None:
-        pass
 
 
 class Seat:

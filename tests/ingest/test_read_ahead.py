@@ -12,37 +12,19 @@ import pytest
 from services.core.storage.connect import connect, widen
 from services.ingest.assembly import Worker, assembled
 from services.ingest.chirpstack_topic import TopicFilter
-from services.ingest.inbox import Inbox
 from services.ingest.metrics import Metrics
-from services.ingest.source import Message
+from services.ingest.source import Message, SourceError
 from services.ingest.store import Store
+from tests.ingest.sources import Given
 
 NOW = datetime(2026, 9, 21, 14, 13, 22, tzinfo=UTC)
 DEVICE = "24e124707c000001"
 
 
-class Given:
-    """A source of what the test puts in."""
-
-    def __init__(self, messages: Sequence[Message]) -> None:
-        self.inbox = Inbox()
-        self.inbox.put(messages)
-        self.acknowledged: list[Message] = []
-
-    def start(self) -> None:
-        pass
-
-    def take(self, most: int, seconds: float) -> list[Message]:
-        return self.inbox.take(most, seconds)
-
-    def waiting(self) -> int:
-        return len(self.inbox)
-
-    def acknowledge(self, messages: Sequence[Message]) -> None:
-        self.acknowledged += messages
-
-    def stop(self) -> None:
-        pass
+def given(messages: Sequence[Message]) -> Given:
+    source = Given()
+    source.inbox.put(messages)
+    return source
 
 
 def worker_of(territory, stop: threading.Event) -> Worker:
@@ -59,7 +41,7 @@ def test_a_whole_batch_is_read_ahead_and_acknowledged_after_its_own_commit(embed
     territory = embedded_territory
     territory.device(DEVICE)
     messages = frames(territory, am300_temperature, 25)
-    source, worker = Given(messages), worker_of(territory, threading.Event())
+    source, worker = given(messages), worker_of(territory, threading.Event())
     try:
         seen = []
         while found := worker.process(source, 10, 0):
@@ -73,11 +55,33 @@ def test_a_whole_batch_is_read_ahead_and_acknowledged_after_its_own_commit(embed
     assert [value for _, value, _ in territory.readings()] == [float(n) for n in range(25)]
 
 
+class Ended(Given):
+    """It ends between saying what waits and giving it."""
+
+    def waiting(self) -> int:
+        self.inbox.fail("the broker refused us")
+        return 10
+
+
+def test_a_source_that_ends_while_a_batch_is_stored_ends_after_it(embedded_territory, am300_temperature):
+    territory = embedded_territory
+    territory.device(DEVICE)
+    source, worker = Ended(), worker_of(territory, threading.Event())
+    source.inbox.put(frames(territory, am300_temperature, 10))
+    try:
+        assert worker.process(source, 10, 0) == 10
+        assert len(source.acknowledged) == 10
+        with pytest.raises(SourceError, match="refused us"):
+            worker.process(source, 10, 0)
+    finally:
+        worker.close()
+
+
 def test_what_was_read_ahead_is_not_acknowledged_when_it_stops(embedded_territory, am300_temperature):
     territory = embedded_territory
     territory.device(DEVICE)
     messages = frames(territory, am300_temperature, 20)
-    source, worker = Given(messages), worker_of(territory, threading.Event())
+    source, worker = given(messages), worker_of(territory, threading.Event())
     try:
         assert worker.process(source, 10, 0) == 10
     finally:
