@@ -181,9 +181,9 @@ class Air:
             receptions = one.station.trouble.heard(receptions, sent.end)
         spread = spreading_factor(sent.data_rate)
         self.lost += not receptions
-        message = None
+        message, before = None, one.known(sent.f_cnt)
         if receptions and sent.f_cnt is not None and sent.f_cnt >= one.refused:
-            message, one.next_heard = message_of(one, sent, len(receptions)), sent.f_cnt + 1
+            message, one.next_heard = before or message_of(one, sent, len(receptions)), sent.f_cnt + 1
         row = row_of(one, sent, len(receptions))
         if one.late is not None:
             self._release(one.late, happened)
@@ -194,7 +194,8 @@ class Air:
             (self._gateways[r.gateway].receive(sent.phy, sent.frequency, spread, r, sent.end, draws), message)
             for r in receptions
         )
-        hold = 0 if message is None or sent.attempt > 1 else self._trouble(one, sent, message, copies, draws)
+        # A frame's row says what befell it from the first time it is heard, which may be a later attempt.
+        hold = 0 if message is None or before is not None else self._trouble(one, sent, message, copies, draws)
         if hold:
             one.late = Late(one, copies, (row, message))
             self._push(sent.end + hold, one.late)

@@ -36,3 +36,7 @@ class Field:
         self.next_heard = 0 if device.state.session is None else device.state.session.f_cnt_up
         self.refused = 0  # since its counter began again: no network server takes what is below
         self.late: Late | None = None  # what the gateways hold back
+
+    def known(self, f_cnt: int | None) -> Message | None:
+        """The row of that frame, if a transmission of it was heard before."""
+        return None if self.message is None or self.message[0] != f_cnt else self.message[1]

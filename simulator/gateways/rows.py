@@ -31,9 +31,7 @@ def row_of(one: Field, sent: Transmission, gateways: int) -> Sent:
 
 
 def message_of(one: Field, sent: Transmission, gateways: int) -> Message:
-    """Its row in `message`: one, however often it is sent."""
-    if one.message is not None and one.message[0] == sent.f_cnt:
-        return one.message[1]
+    """Its row in `message`, which is made when the frame is heard first."""
     payload = sent.payload
     message = Message(
         topic=one.station.identity.topic("up"),
