@@ -21,10 +21,11 @@ ROLLOVER_GAP = 16_384
 
 
 class Heard(NamedTuple):
-    """A stored frame, not a repetition. ``at``: when it was measured; ``day``: that day of the territory."""
+    """A stored frame. ``at``: when it was measured; ``day``: that day of the territory."""
 
     at: datetime
     day: date
+    received_at: datetime
     f_cnt: int
     late: bool = False
     refused: bool = False
@@ -57,6 +58,7 @@ class Day:
 
     day: date
     tail: Tail
+    first_received: datetime
     counters: list[int] = field(default_factory=list[int])
     lost: int = 0
     sessions: int = 0
@@ -77,7 +79,7 @@ def follow(frames: Iterable[Heard], joins: Sequence[datetime], before: Tail | No
     for frame in frames:
         if frame.repeat:
             # Stands beside its original; one alone, whose original is gone, says nothing of counters.
-            day = days.setdefault(frame.day, Day(frame.day, tail or Tail(0, frame.f_cnt, frame.at)))
+            day = _day_of(frame, days, tail or Tail(0, frame.f_cnt, frame.at))
             day.repeats += 1
             continue
         begins = tail is None
@@ -89,7 +91,7 @@ def follow(frames: Iterable[Heard], joins: Sequence[datetime], before: Tail | No
             begins = moved.shift // GENERATION > tail.shift // GENERATION
             tail = moved
         seen.add(element)
-        day = days.setdefault(frame.day, Day(frame.day, tail))
+        day = _day_of(frame, days, tail)
         day.tail = tail
         day.counters.append(element)
         day.sessions += begins
@@ -99,6 +101,12 @@ def follow(frames: Iterable[Heard], joins: Sequence[datetime], before: Tail | No
     found = list(days.values())
     _attribute_losses(found, before)
     return found
+
+
+def _day_of(frame: Heard, days: dict[date, Day], tail: Tail) -> Day:
+    day = days.setdefault(frame.day, Day(frame.day, tail, frame.received_at))
+    day.first_received = min(day.first_received, frame.received_at)
+    return day
 
 
 def _placed(

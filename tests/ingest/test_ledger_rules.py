@@ -9,14 +9,18 @@ from uuid import UUID, uuid4
 import pytest
 
 from services.core.idempotency import rejected_key
+from services.core.storage import changes
+from services.core.storage.connect import connect
 from services.core.storage.ledger import By, Platform, PlatformCount, Question
+from services.core.storage.ledger_again import Due, settle_again
 from services.core.storage.ledger_days import prune
+from services.core.storage.ledger_settle import settle
 from services.core.storage.quarantine import Search
 from services.core.storage.queries import load
 from services.core.storage.writer_ledger import device_of, note_replayed
 from services.ingest.replay import Replay
 from services.worker.job import Context, Progress
-from services.worker.ledger import step
+from services.worker.ledger import CONSUMER, step
 from tests.ingest.ledger_sums import asked, assert_added_up
 from tests.ingest.ledger_world import PARIS
 from tests.ingest.test_ledger_sessions import settled
@@ -62,6 +66,7 @@ CASES = {
     "16 bits roll over": ([[(65_533, 0), (65_535, 1)], [(1, 2), (2, 3)]], (4, 2, 1)),
     "16 bits roll over, told the wrong way round": ([[(65_534, 0), (0, 2)], [(65_535, 3)], [(1, 4)]], (4, 0, 1)),
     "32 bits go on": ([[(65_534, 0), (65_535, 1)], [(65_536, 2), (65_539, 3)]], (4, 2, 1)),
+    "a leap as far as counters go": ([[(0, 0), (4_294_967_295, 1)]], (2, 2_147_483_647, 1)),
     "the last of 32 bits": ([[(4_294_967_293, 0), (4_294_967_295, 1)]], (2, 1, 1)),
     "join under the same address, nothing to be seen in the counter": (
         [[(0, 0), (1, 1)], [("join", 5)], [(4, 6), (5, 7)]],
@@ -339,6 +344,49 @@ def test_a_counter_that_leaps_as_far_as_it_can_is_counted(embedded_territory):
     found = line(embedded_territory, DAY)
     assert (found.received, found.lost) == (4, 2_147_483_647)
     assert_added_up(embedded_territory, random.Random(2))
+
+
+def test_days_that_follow_are_appended_at_once(embedded_territory):
+    """A step over several days, as in a backlog, reads nothing again."""
+    embedded_territory.now[0] = NOON + timedelta(days=4)
+    embedded_territory.ingest(*(up(embedded_territory, n, n * 9 * 60) for n in range(4)))
+    embedded_territory.ingest(*(up(embedded_territory, n + 1, n * 9 * 60) for n in range(4, 9)))
+    with connect(embedded_territory.url, role="terroir_service", autocommit=True) as connection:
+        with connection.transaction():
+            taken = changes.take(connection, CONSUMER)
+            settle(connection, taken.batches)
+        found = connection.execute(
+            "SELECT day, received, lost, sessions, lower(counters), upper(counters) FROM ledger_session ORDER BY day"
+        ).fetchall()
+        assert connection.execute("SELECT count(*) FROM ledger_note WHERE unsettled").fetchone() == (0,)
+    # From noon every nine hours; the fifth counter is missing, and lost on the day of the sixth.
+    assert found == [
+        (DAY, 2, 0, 1, 0, 2),
+        (DAY + timedelta(days=1), 2, 0, 0, 2, 4),
+        (DAY + timedelta(days=2), 3, 1, 0, 5, 8),
+        (DAY + timedelta(days=3), 2, 0, 0, 8, 10),
+    ]
+
+
+def test_a_day_is_read_again_from_its_first_receipt_on(embedded_territory):
+    """Of a backlog that was received within a minute, and not from the moment of the day: that would be all of it."""
+    embedded_territory.now[0] = NOON + timedelta(days=29, hours=4)
+    for day in range(30):
+        embedded_territory.now[0] += timedelta(seconds=1)
+        embedded_territory.ingest(*(up(embedded_territory, 4 * day + n, (24 * day + n) * 60) for n in range(4)))
+    settled(embedded_territory)
+    last = DAY + timedelta(days=29)
+    with connect(embedded_territory.url, role="terroir_service", autocommit=True) as connection:
+        before = connection.execute("SELECT * FROM ledger_session ORDER BY day").fetchall()
+        with connection.transaction():
+            connection.execute("SET LOCAL enable_seqscan = off")
+            changed = settle_again(connection, {EUI: Due(last, None)})
+            read = connection.execute(
+                "SELECT coalesce(sum(idx_tup_fetch), 0) FROM pg_stat_xact_user_tables WHERE relid = 'uplink'::regclass"
+            ).fetchone()
+        assert changed == {(EUI, last)}
+        assert read == (4,)
+        assert connection.execute("SELECT * FROM ledger_session ORDER BY day").fetchall() == before
 
 
 def test_nothing_to_do_is_idle(embedded_territory):

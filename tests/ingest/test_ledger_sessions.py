@@ -55,8 +55,21 @@ def prepared(territory, seed: int):
     return senders, messages_of(territory, senders, random.Random(seed))
 
 
+FIRST_RECEIVED = """
+SELECT l.first_received, min(u.received_at)
+FROM ledger_session l
+JOIN uplink u ON u.dev_eui = l.dev_eui AND u.dev_addr = l.dev_addr
+CROSS JOIN LATERAL (SELECT CASE u.outcome WHEN 'untimely' THEN u.received_at ELSE u.measured_at END AS at) AS f
+WHERE l.day = (f.at AT TIME ZONE 'Europe/Paris')::date
+GROUP BY l.dev_eui, l.dev_addr, l.day, l.first_received
+"""
+
+
 def assert_balanced(territory, senders, messages) -> None:
     truth = sessions_of(senders, territory.now[0])
+    received = territory.connection.execute(FIRST_RECEIVED).fetchall()
+    assert len(received) == len(book(territory))
+    assert all(kept == found for kept, found in received)
     assert book(territory) == {key: dict(counts) for key, counts in truth.items()}
     today = day_of(territory.now[0])
     for sender in senders:
@@ -96,6 +109,7 @@ def test_the_ledger_is_what_was_sent_and_delivered(territory, seed, cuts):
     bounds = [0, *sorted(dice.randrange(len(messages) + 1) for _ in range(cuts)), len(messages)]
     for start, end in pairwise(bounds):
         if start < end:
+            territory.now[0] += timedelta(milliseconds=5)
             territory.ingest(*messages[start:end])
         if dice.random() < 0.6:
             settled(territory)

@@ -20,8 +20,15 @@ _LATE = int(Flag.LATE)
 MOST = 2_147_483_647
 """Lost frames a day can say, of the 4,294,967,294 that two counters of 32 bits may lie apart."""
 
-DeviceDays = Mapping[str, date]
-"""From which day on each device is to be read again."""
+
+class Due(NamedTuple):
+    """From which day on a device is to be read again, and the first receipt of what is in no session yet, if any is."""
+
+    day: date
+    first_received: datetime | None
+
+
+DevicesDue = Mapping[str, Due]
 
 
 class _Known:
@@ -40,7 +47,7 @@ class _Before(NamedTuple):
     since: date
 
 
-def settle_again(connection: Connection[TupleRow], due: DeviceDays) -> set[tuple[str, date]]:
+def settle_again(connection: Connection[TupleRow], due: DevicesDue) -> set[tuple[str, date]]:
     """Read the frames of the devices again from a day on, and write their sessions anew; gives the days that changed.
 
     Raises psycopg.Error.
@@ -67,11 +74,11 @@ def settle_again(connection: Connection[TupleRow], due: DeviceDays) -> set[tuple
     return changed
 
 
-def _columns(due: DeviceDays) -> dict[str, list[str] | list[date]]:
-    return {"dev_eui": list(due), "day": list(due.values())}
+def _columns(due: DevicesDue) -> dict[str, list[str] | list[date]]:
+    return {"dev_eui": list(due), "day": [day for day, _ in due.values()]}
 
 
-def _before(connection: Connection[TupleRow], due: DeviceDays) -> dict[tuple[str, str], _Before]:
+def _before(connection: Connection[TupleRow], due: DevicesDue) -> dict[tuple[str, str], _Before]:
     rows = connection.execute(load("ledger_settle")["tails"], _columns(due))
     return {
         (dev_eui, dev_addr): _Before(Tail(shift, top, last_at), _Known(counters), since)
@@ -79,7 +86,7 @@ def _before(connection: Connection[TupleRow], due: DeviceDays) -> dict[tuple[str
     }
 
 
-def _joins(connection: Connection[TupleRow], due: DeviceDays) -> dict[tuple[str, str], list[datetime]]:
+def _joins(connection: Connection[TupleRow], due: DevicesDue) -> dict[tuple[str, str], list[datetime]]:
     found: defaultdict[tuple[str, str], list[datetime]] = defaultdict(list)
     for dev_eui, dev_addr, at in connection.execute(load("ledger_settle")["joins"], _columns(due)):
         if dev_addr:
@@ -87,43 +94,53 @@ def _joins(connection: Connection[TupleRow], due: DeviceDays) -> dict[tuple[str,
     return found
 
 
-def _frames(connection: Connection[TupleRow], due: DeviceDays) -> dict[tuple[str, str], list[Heard]]:
-    parameters = {**_columns(due), "first": min(due.values())}
+def _frames(connection: Connection[TupleRow], due: DevicesDue) -> dict[tuple[str, str], list[Heard]]:
+    received = {**_columns(due), "first_received": [first_received for _, first_received in due.values()]}
+    since = dict(connection.execute(load("ledger_settle")["received_since"], received).fetchall())
+    if not since:
+        return {}
+    parameters = {
+        **_columns({dev_eui: due[dev_eui] for dev_eui in since}),
+        "since": list(since.values()),
+        "first": min(since.values()),
+    }
     rows = connection.execute(load("ledger_settle")["frames_since"], parameters, binary=True)
     return {
         address: [
             Heard(
                 at,
                 day,
+                received_at,
                 f_cnt,
                 bool(flags & _LATE),
                 outcome == "refused",
                 outcome == "unknown_device",
                 outcome == "repeat",
             )
-            for _, _, at, day, f_cnt, outcome, flags in group
+            for _, _, at, day, received_at, f_cnt, outcome, flags in group
         ]
         for address, group in groupby(rows, key=lambda row: (row[0], row[1]))
     }
 
 
 def _earlier(
-    found: Mapping[tuple[str, str], Sequence[Day]], before: Mapping[tuple[str, str], _Before], due: DeviceDays
-) -> dict[str, date]:
+    found: Mapping[tuple[str, str], Sequence[Day]], before: Mapping[tuple[str, str], _Before], due: DevicesDue
+) -> dict[str, Due]:
     """Devices with a straggler from before the first day read: what was missing there is to be looked at again."""
-    earlier: dict[str, date] = {}
+    earlier: dict[str, Due] = {}
     for address, days in found.items():
         if address not in before:
             continue
         tail, _, since = before[address]
         low = min((counter for day in days for counter in day.counters), default=tail.element)
-        if low < tail.element and since < due[address[0]]:
-            earlier[address[0]] = min(since, earlier.get(address[0], since))
+        known = due[address[0]]
+        if low < tail.element and since < known.day:
+            earlier[address[0]] = Due(min(since, earlier.get(address[0], known).day), known.first_received)
     return earlier
 
 
 def _write(
-    connection: Connection[TupleRow], due: DeviceDays, found: Mapping[tuple[str, str], Sequence[Day]]
+    connection: Connection[TupleRow], due: DevicesDue, found: Mapping[tuple[str, str], Sequence[Day]]
 ) -> set[tuple[str, date]]:
     sql = load("ledger_settle")
     dropped = connection.execute(sql["drop_sessions"], _columns(due)).fetchall()
@@ -149,6 +166,7 @@ def _write(
                         day.refused,
                         day.unknown,
                         day.repeats,
+                        day.first_received,
                     )
                 )
     return changed

@@ -5,7 +5,7 @@ themselves, so that what stands in the ledger depends on what is stored, and not
 """
 
 from collections.abc import Iterable
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
 from psycopg import Connection
@@ -28,6 +28,8 @@ class Note(NamedTuple):
     quarantined: int
     replayed: int
     unsettled: bool
+    first_received: datetime | None
+    """Of the unsettled frames that are in no session yet; None: there are none."""
 
 
 def settle(connection: Connection[TupleRow], batches: Iterable[Batch]) -> set[tuple[str, date]]:
@@ -51,13 +53,17 @@ def settle(connection: Connection[TupleRow], batches: Iterable[Batch]) -> set[tu
         },
         binary=True,
     ).fetchall()
-    unsettled = [(dev_eui, day) for dev_eui, day, done in rows if not done]
+    unsettled = [(dev_eui, day, first_received) for dev_eui, day, done, first_received in rows if not done]
     if unsettled:
         connection.execute(
             load("ledger_settle")["note_unsettled"],
-            {"dev_eui": [dev_eui for dev_eui, _ in unsettled], "day": [day for _, day in unsettled]},
+            {
+                "dev_eui": [dev_eui for dev_eui, _, _ in unsettled],
+                "day": [day for _, day, _ in unsettled],
+                "first_received": [first_received for _, _, first_received in unsettled],
+            },
         )
-    return {(dev_eui, day) for dev_eui, day, done in rows if done}
+    return {(dev_eui, day) for dev_eui, day, done, _ in rows if done}
 
 
 def take_notes(connection: Connection[TupleRow], *, notes: int = 20_000, devices: int = 500) -> list[Note]:

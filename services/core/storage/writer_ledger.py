@@ -34,6 +34,7 @@ class _Notes:
     quarantined: int = 0
     replayed: int = 0
     unsettled: bool = False
+    first_received: datetime | None = None  # of the frames that make it so
 
 
 def note_ledger(
@@ -65,7 +66,9 @@ def note_ledger(
     if is_wide(frame.id for frame in stored):
         for frame in stored:
             at = frame.uplink.measured_at if frame.uplink.timely else frame.uplink.received_at
-            notes.setdefault((frame.uplink.dev_eui, day_of(at)), _Notes()).unsettled = True
+            note = notes.setdefault((frame.uplink.dev_eui, day_of(at)), _Notes())
+            note.unsettled = True
+            note.first_received = min(note.first_received or frame.uplink.received_at, frame.uplink.received_at)
     _write_notes(connection, notes)
     _write_lines(connection, batch.run, +lines)
 
@@ -133,6 +136,7 @@ def _write_notes(connection: Connection[TupleRow], notes: dict[tuple[str, date],
             "quarantined": [note.quarantined for _, note in ordered],
             "replayed": [note.replayed for _, note in ordered],
             "unsettled": [note.unsettled for _, note in ordered],
+            "first_received": [note.first_received for _, note in ordered],
         },
     )
 

@@ -3,9 +3,9 @@
 
 -- name: add_notes
 -- Duplicates, quarantined messages and joins by device and day.
-INSERT INTO ledger_note (dev_eui, day, duplicates, quarantined, replayed, unsettled)
+INSERT INTO ledger_note (dev_eui, day, duplicates, quarantined, replayed, unsettled, first_received)
 SELECT * FROM unnest(%(dev_eui)s::text[], %(day)s::date[], %(duplicates)s::integer[], %(quarantined)s::integer[],
-    %(replayed)s::integer[], %(unsettled)s::boolean[]);
+    %(replayed)s::integer[], %(unsettled)s::boolean[], %(first_received)s::timestamptz[]);
 
 -- name: count_messages
 -- Add what this batch did to this run's line of the day; the row is this run's alone, so nobody waits for it.

@@ -1,12 +1,13 @@
 -- How the worker keeps the ledger: from the frames that the change feed tells of, and from what ingest noted beside them.
 
 -- name: settle_frames
--- Append the frames of the given intervals to their sessions where they are what follows: one address, one day, later in time
--- and higher in counter than all there is. Gives every device and day concerned, and whether it was done; where not, the frames
--- of that day are to be read again. A frame met twice is not what follows, so nothing is counted twice.
+-- Append the frames of the given intervals to their sessions where all of a device's are what follows: one address, later in
+-- time and higher in counter than all there is. Gives the devices and days that were done, and of each other device the day from
+-- which it is to be read again, with the first receipt of these frames. A frame met twice is not what follows, so nothing is
+-- counted twice.
 WITH wanted AS MATERIALIZED (
     SELECT
-        u.dev_eui, u.dev_addr, u.f_cnt, u.outcome, u.flags,
+        u.dev_eui, u.dev_addr, u.f_cnt, u.outcome, u.flags, u.received_at,
         CASE WHEN u.outcome = 'untimely' THEN u.received_at ELSE u.measured_at END AS at
     FROM unnest(%(from_at)s::timestamptz[], %(to_at)s::timestamptz[], %(first)s::bigint[], %(last)s::bigint[])
         AS w (from_at, to_at, first, last)
@@ -19,26 +20,41 @@ WITH wanted AS MATERIALIZED (
         (at > lag(at) OVER s AND f_cnt > lag(f_cnt) OVER s) IS NOT FALSE AND outcome <> 'repeat' AS follows
     FROM wanted w
     WINDOW s AS (PARTITION BY dev_eui ORDER BY at, f_cnt)
-), grouped AS MATERIALIZED (
+), by_day AS MATERIALIZED (
     SELECT
         dev_eui,
-        min(day) AS day,
+        day,
         min(dev_addr) AS dev_addr,
-        bool_and(follows) AND min(day) = max(day) AND min(dev_addr) = max(dev_addr) AS follows,
+        bool_and(follows) AND min(dev_addr) = max(dev_addr) AS follows,
         array_agg(f_cnt) AS counters,
         min(f_cnt) AS first,
         max(f_cnt) AS last,
         min(at) AS first_at,
         max(at) AS last_at,
+        min(received_at) AS first_received,
         count(*) AS received,
         count(*) FILTER (WHERE flags & 8 <> 0) AS late,
         count(*) FILTER (WHERE outcome = 'refused') AS refused,
         count(*) FILTER (WHERE outcome = 'unknown_device') AS unknown
     FROM stepped
+    GROUP BY dev_eui, day
+), grouped AS (
+    SELECT
+        dev_eui,
+        min(day) AS day,
+        min(dev_addr) AS dev_addr,
+        bool_and(follows) AND min(dev_addr) = max(dev_addr) AS follows,
+        min(first) AS first,
+        max(last) AS last,
+        min(first_at) AS first_at,
+        min(first_received) AS first_received
+    FROM by_day
     GROUP BY dev_eui
 ), known AS MATERIALIZED (
     SELECT
-        g.*,
+        g.dev_eui,
+        g.day,
+        g.first_received,
         coalesce(l.shift, 0) AS shift,
         l.dev_eui IS NULL AS is_new,
         -- 32,768: a leap of half of 16 bits may be a straggler from before a rollover
@@ -52,15 +68,24 @@ WITH wanted AS MATERIALIZED (
         ORDER BY l.day DESC
         LIMIT 1
     ) AS l ON true
+), following AS MATERIALIZED (
+    SELECT
+        d.*,
+        k.shift,
+        k.is_new AND d.day = k.day AS begins,
+        coalesce(lag(d.last) OVER (PARTITION BY d.dev_eui ORDER BY d.day), k.top) AS before
+    FROM known k
+    JOIN by_day d ON d.dev_eui = k.dev_eui
+    WHERE k.done
 ), appended AS (
     INSERT INTO ledger_session AS l (dev_eui, day, dev_addr, counters, shift, top, last_at, closed, received, lost, sessions,
-        late, refused, unknown, repeats)
+        late, refused, unknown, repeats, first_received)
     SELECT
         dev_eui, day, dev_addr,
-        (SELECT range_agg(int8range(k.shift + c, k.shift + c + 1)) FROM unnest(k.counters) AS c),
-        shift, last, last_at, false, received, last - top - received, is_new::integer, late, refused, unknown, 0
-    FROM known k
-    WHERE done
+        (SELECT range_agg(int8range(f.shift + c, f.shift + c + 1)) FROM unnest(f.counters) AS c),
+        shift, last, last_at, false, received, least(last - before - received, 2147483647), begins::integer, late, refused, unknown, 0,
+        first_received
+    FROM following f
     ON CONFLICT (dev_eui, day, dev_addr) DO UPDATE SET
         counters = l.counters + excluded.counters,
         top = excluded.top,
@@ -69,14 +94,19 @@ WITH wanted AS MATERIALIZED (
         lost = least(l.lost::bigint + excluded.lost, 2147483647),
         late = l.late + excluded.late,
         refused = l.refused + excluded.refused,
-        unknown = l.unknown + excluded.unknown
+        unknown = l.unknown + excluded.unknown,
+        first_received = least(l.first_received, excluded.first_received)
 )
-SELECT dev_eui, day, done FROM known ORDER BY dev_eui;
+SELECT dev_eui, day, true AS done, first_received FROM following
+UNION ALL
+SELECT dev_eui, day, false, first_received FROM known WHERE NOT done
+ORDER BY dev_eui, day;
 
 -- name: note_unsettled
--- The frames of these days are to be read again.
-INSERT INTO ledger_note (dev_eui, day, unsettled)
-SELECT dev_eui, day, true FROM unnest(%(dev_eui)s::text[], %(day)s::date[]) AS t (dev_eui, day);
+-- The frames of these days are to be read again, and with them those received from a moment on.
+INSERT INTO ledger_note (dev_eui, day, unsettled, first_received)
+SELECT dev_eui, day, true, first_received
+FROM unnest(%(dev_eui)s::text[], %(day)s::date[], %(first_received)s::timestamptz[]) AS t (dev_eui, day, first_received);
 
 -- name: take_notes
 -- Notes of some devices, which are gone with this transaction. What ingest appends meanwhile stays.
@@ -86,7 +116,8 @@ WITH chosen AS (
 ), taken AS (
     DELETE FROM ledger_note WHERE dev_eui IN (SELECT dev_eui FROM chosen) RETURNING *
 )
-SELECT dev_eui, day, sum(duplicates)::integer, sum(quarantined)::integer, sum(replayed)::integer, bool_or(unsettled)
+SELECT dev_eui, day, sum(duplicates)::integer, sum(quarantined)::integer, sum(replayed)::integer, bool_or(unsettled),
+    min(first_received) FILTER (WHERE unsettled)
 FROM taken
 GROUP BY dev_eui, day
 ORDER BY dev_eui, day;
@@ -126,15 +157,28 @@ CROSS JOIN LATERAL (
     ) AS r
 ) AS t;
 
+-- name: received_since
+-- Since when there may be frames of the devices from a day on: the first of those that sessions are made of and of those that
+-- are in none yet, but not before the day itself (a time may lie ten minutes ahead of our clock, and no more).
+SELECT
+    w.dev_eui,
+    greatest(
+        least(w.first_received, min(l.first_received)), w.day::timestamp AT TIME ZONE 'Europe/Paris' - interval '10 minutes'
+    ) AS since
+FROM unnest(%(dev_eui)s::text[], %(day)s::date[], %(first_received)s::timestamptz[]) AS w (dev_eui, day, first_received)
+LEFT JOIN ledger_session l ON l.dev_eui = w.dev_eui AND l.day >= w.day
+GROUP BY w.dev_eui, w.day, w.first_received
+HAVING w.first_received IS NOT NULL OR count(l.dev_eui) > 0;
+
 -- name: frames_since
--- Every frame of the devices from a moment on, in order of device, address, time and counter.
-SELECT u.dev_eui, u.dev_addr, f.at, (f.at AT TIME ZONE 'Europe/Paris')::date AS day, u.f_cnt, u.outcome::text, u.flags
-FROM unnest(%(dev_eui)s::text[], %(day)s::date[]) AS w (dev_eui, day)
--- a time may lie ten minutes ahead of our clock, and no more
-JOIN uplink u ON u.dev_eui = w.dev_eui AND u.received_at >= w.day::timestamp AT TIME ZONE 'Europe/Paris' - interval '10 minutes'
+-- Every frame of the devices from a day on, received from a moment on, in order of device, address, time and counter.
+SELECT u.dev_eui, u.dev_addr, f.at, (f.at AT TIME ZONE 'Europe/Paris')::date AS day, u.received_at, u.f_cnt, u.outcome::text,
+    u.flags
+FROM unnest(%(dev_eui)s::text[], %(day)s::date[], %(since)s::timestamptz[]) AS w (dev_eui, day, since)
+JOIN uplink u ON u.dev_eui = w.dev_eui AND u.received_at >= w.since
 CROSS JOIN LATERAL (SELECT CASE WHEN u.outcome = 'untimely' THEN u.received_at ELSE u.measured_at END AS at) AS f
 WHERE f.at >= w.day::timestamp AT TIME ZONE 'Europe/Paris'
-    AND u.received_at >= %(first)s::date::timestamp AT TIME ZONE 'Europe/Paris' - interval '10 minutes'
+    AND u.received_at >= %(first)s::timestamptz
 ORDER BY u.dev_eui, u.dev_addr, f.at, u.f_cnt, u.deduplication_id;
 
 -- name: joins
@@ -155,7 +199,7 @@ RETURNING l.dev_eui, l.day;
 -- name: copy_sessions
 -- The days as the frames say they were.
 COPY ledger_session (dev_eui, day, dev_addr, counters, shift, top, last_at, closed, received, lost, sessions, late, refused,
-    unknown, repeats) FROM STDIN;
+    unknown, repeats, first_received) FROM STDIN;
 
 -- name: close_sessions
 -- Mark what a join under the same address has ended: no frame simply follows on it any more.
