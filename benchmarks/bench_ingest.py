@@ -164,7 +164,7 @@ def _storage(found: Stored) -> None:
     )
     rows = []
     for name, hot in found.hot.items():
-        of, count = ("reading", found.readings) if name == "reading" else ("uplink", found.uplinks)
+        of, count = ("reading", found.readings) if name.startswith("reading") else ("uplink", found.uplinks)
         packed = found.compressed.get(name)
         if not count:
             continue
