@@ -121,7 +121,7 @@ def fill(url: str, uplinks: int, every_device: int) -> None:
             " SELECT lpad(to_hex(id), 16, '0'), id, tstzrange('2026-01-01Z', NULL) FROM point"
         )
     rules = TimeRules.of(Settings())
-    ids = UplinkIds(lambda: 1)
+    ids = UplinkIds(lambda _: 1)
     bar = Bar("stored")
     done = 0
     with connect(url, role="terroir_service", autocommit=True) as connection:

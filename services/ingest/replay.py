@@ -77,7 +77,7 @@ class Replay:
         self._span = max(settings.mqtt_session_expiry, settings.late_limit)
         self._remembered = settings.seen_retention - self._span
         self._parser = Parser(TopicFilter(settings.mqtt_topic), settings.encoding, self._rules, SOURCE)
-        self._ids = UplinkIds(lambda: next_writer(connection))
+        self._ids = UplinkIds(lambda previous: next_writer(connection, previous))
         self._clock = clock
         self._release = release
         self._account = Account()

@@ -30,7 +30,7 @@ class Store:
         self._connection: Connection[TupleRow] | None = None
         self._prune_at = clock()
         self.inventory = Inventory(clock, settings.new_gateways_per_day)
-        self.ids = UplinkIds(lambda: next_writer(self._connected()))
+        self.ids = UplinkIds(lambda previous: next_writer(self._connected(), previous))
 
     @contextmanager
     def reached(self) -> Generator[Connection[TupleRow]]:
@@ -66,6 +66,7 @@ class Store:
                 application_name=self._settings.mqtt_client_id,
                 autocommit=True,
             )
+            self.ids.forget_writer()
             widen(self._connection)
             keep_durable(self._connection)
             self.inventory.listen(self._connection)

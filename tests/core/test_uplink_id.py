@@ -16,7 +16,7 @@ MILLISECOND = timedelta(milliseconds=1)
 def ids(first_writer: int = 0) -> UplinkIds:
     # As the sequence of the database counts: 0 to 4095 and round again.
     writers = (number % 4096 for number in itertools.count(first_writer))
-    return UplinkIds(lambda: next(writers))
+    return UplinkIds(lambda _: next(writers))
 
 
 def test_an_id_is_milliseconds_writer_and_sequence() -> None:
@@ -71,7 +71,7 @@ def test_ids_follow_a_clock_that_does_not_go_back(steps: list[int]) -> None:
 
 def test_two_processes_do_not_meet() -> None:
     writers = itertools.count()
-    one, other = UplinkIds(lambda: next(writers)), UplinkIds(lambda: next(writers))
+    one, other = UplinkIds(lambda _: next(writers)), UplinkIds(lambda _: next(writers))
     given = [process.next(NOW + n * MILLISECOND) for n in range(50) for process in (one, other) for _ in range(40)]
     assert len(set(given)) == len(given)
 

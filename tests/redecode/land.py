@@ -109,7 +109,7 @@ class Land:
     _numbers: count = field(default_factory=lambda: count(1))
 
     def __post_init__(self) -> None:
-        self.ids = UplinkIds(lambda: next(self._numbers) % 4000)
+        self.ids = UplinkIds(lambda _: next(self._numbers) % 4000)
 
     @property
     def book(self) -> DecoderBook:

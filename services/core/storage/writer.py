@@ -35,6 +35,7 @@ from services.core.storage.writer_types import (
     ReadingsWritten,
     Written,
 )
+from services.core.uplink_id import WRITERS
 
 
 def write_batch(
@@ -132,12 +133,19 @@ def keep_durable(connection: Connection[TupleRow]) -> None:
     connection.execute(load("writer")["keep_durable"])
 
 
-def next_writer(connection: Connection[TupleRow]) -> int:
-    """A writer number for ``UplinkIds``."""
-    row = connection.execute(load("writer")["next_writer"]).fetchone()
-    if row is None:
-        raise RuntimeError("the sequence uplink_writer gave nothing")
-    return int(row[0])
+def next_writer(connection: Connection[TupleRow], previous: int | None) -> int:
+    """A writer number for ``UplinkIds`` that no other connection has; this one keeps it until it takes another.
+
+    Raises RuntimeError when there are none left, psycopg.Error.
+    """
+    sql = load("writer")
+    for _ in range(WRITERS):
+        row = connection.execute(sql["next_writer"], {"previous": previous}).fetchone()
+        if row is not None and row[1]:
+            if previous is not None:
+                connection.execute(sql["yield_writer"], {"number": previous})
+            return int(row[0])
+    raise RuntimeError(f"all {WRITERS} numbers of writers are in use: end processes that store uplinks")
 
 
 def _claim(connection: Connection[TupleRow], keys: Iterable[bytes], seen_at: datetime) -> frozenset[bytes]:

@@ -6,8 +6,14 @@
 SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off';
 
 -- name: next_writer
--- A number for uplink ids.
-SELECT nextval('uplink_writer');
+-- A number for uplink ids, and whether it is free and this connection's from now on: numbers come round again, and who holds one may
+-- live long. One's own is not free.
+SELECT n, n IS DISTINCT FROM %(previous)s::bigint AND pg_try_advisory_lock(hashtext('terroir writer'), n::integer)
+FROM nextval('uplink_writer') AS n;
+
+-- name: yield_writer
+-- Of a number that is used no more.
+SELECT pg_advisory_unlock(hashtext('terroir writer'), %(number)s::integer);
 
 -- name: claim
 -- Which of the given messages are seen for the first time. Waits for another transaction that has just claimed the same.
