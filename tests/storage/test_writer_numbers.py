@@ -37,7 +37,7 @@ def test_a_number_in_use_is_passed_over_until_its_holder_has_another(database: s
             assert next_writer(third, None) == WRITERS - 1
             assert next_writer(third, WRITERS - 1) == 2
             gone = [one.info.backend_pid, other.info.backend_pid]
-        while owner.execute("SELECT FROM pg_locks WHERE pid = ANY (%s)", (gone,)).fetchone():
+        while owner.execute("SELECT 1 FROM pg_locks WHERE pid = ANY (%s)", (gone,)).fetchone():
             time.sleep(0.01)  # the server ends a connection after its client does
         set_next(owner, 0)
         assert next_writer(third, 2) == 0
