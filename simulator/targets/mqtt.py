@@ -21,12 +21,10 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from simulator.errors import TargetError
 from simulator.targets.address import broker_address, tls_context
+from simulator.targets.broker import CONNECT_WITHIN, LONGEST_PAUSE, WINDOW, BrokerTarget
 
-_WINDOW = 1000
 _READ_EVERY = 32
 _KEEPALIVE = 30
-CONNECT_WITHIN = 15.0
-_LONGEST_PAUSE = 5.0
 _PAUSE_WHILE_STOPPING = 0.1
 
 
@@ -40,7 +38,7 @@ def _deaf(topic: str, body: bytes) -> None:
     del topic, body
 
 
-class MqttTarget:
+class MqttTarget(BrokerTarget):
     """Publishes to a broker; with `topics` it listens too, and tells `received` whenever it waits or publishes."""
 
     def __init__(
@@ -55,16 +53,15 @@ class MqttTarget:
         Raises:
             TargetError: nobody answers, or the broker refuses.
         """
+        super().__init__(stop)
         self._address = broker_address(url)
-        self._stop = stop
         self._topics = topics
         self._received = received
         self._subscribed = not topics
-        self._window = _WINDOW
+        self._window = WINDOW
         self._connected = False
         self._refused: str | None = None
-        self._outstanding: dict[int, int] = {}
-        self._accepted: list[int] = []
+        self._unconfirmed: dict[int, int] = {}
         self._since_read = 0
         self._pause = 0.25
         self._client = self._make_client()
@@ -102,8 +99,8 @@ class MqttTarget:
         if reason.is_failure:
             self._refused = str(reason)
             return
-        granted = getattr(properties, "ReceiveMaximum", _WINDOW)
-        self._window = min(_WINDOW, granted)
+        granted = getattr(properties, "ReceiveMaximum", WINDOW)
+        self._window = min(WINDOW, granted)
         self._connected = True
         self._pause = 0.25
         if self._topics:
@@ -138,7 +135,7 @@ class MqttTarget:
         self, client: mqtt.Client, userdata: object, mid: int, reason: ReasonCode, properties: Properties
     ) -> None:
         del client, userdata, properties
-        key = self._outstanding.pop(mid, None)
+        key = self._unconfirmed.pop(mid, None)
         if reason.is_failure:
             self._refused = str(reason)
         elif key is not None:
@@ -167,15 +164,17 @@ class MqttTarget:
             if not (self._connected and self._subscribed) and time.monotonic() > deadline:
                 raise TargetError(f"no MQTT broker at {place}: {trouble}; start it or mend the address")
 
+    def _outstanding(self) -> int:
+        return len(self._unconfirmed)
+
     def _service(self, seconds: float) -> None:
-        """Reads and writes what there is, for at most `seconds`, reconnecting when needed."""
         rc = self._client.loop(seconds)
         if self._refused is not None:
             raise TargetError(f"the MQTT broker refuses: {self._refused}; check the rights of the user on the topics")
         if rc != MQTTErrorCode.MQTT_ERR_SUCCESS:
             self._connected = False
             if not self._stop.wait(self._pause):
-                self._pause = min(_LONGEST_PAUSE, self._pause * 2)
+                self._pause = min(LONGEST_PAUSE, self._pause * 2)
             else:
                 time.sleep(_PAUSE_WHILE_STOPPING)
             try:
@@ -185,7 +184,7 @@ class MqttTarget:
 
     def publish(self, key: int, topic: str, body: bytes, *, qos: int = 1, retain: bool = False) -> bool:
         """Sends, or waits for the window; False when asked to stop while there is no connection."""
-        while not self._connected or len(self._outstanding) >= self._window:
+        while not self._connected or len(self._unconfirmed) >= self._window:
             if self._stop.is_set() and not self._connected:
                 return False
             self._service(0.5)
@@ -194,7 +193,7 @@ class MqttTarget:
             self._service(0.5)
             info = self._client.publish(topic, body, qos, retain=retain)
         if qos:
-            self._outstanding[info.mid] = key
+            self._unconfirmed[info.mid] = key
         if info.rc != MQTTErrorCode.MQTT_ERR_SUCCESS:
             self._connected = False  # paho keeps the message and sends it after the reconnection
         self._since_read += 1
@@ -202,27 +201,6 @@ class MqttTarget:
             self._since_read = 0
             self._service(0.0)
         return True
-
-    def wait(self, seconds: float) -> None:
-        """Lets the network work for at most `seconds`."""
-        deadline = time.monotonic() + seconds
-        while not self._stop.is_set():
-            left = deadline - time.monotonic()
-            self._service(max(0.0, min(0.25, left)))
-            if left <= 0.25:
-                return
-
-    def acknowledged(self) -> list[int]:
-        """Keys with a PUBACK since the last call."""
-        accepted, self._accepted = self._accepted, []
-        return accepted
-
-    def flush(self, seconds: float) -> int:
-        """Waits for PUBACKs; how many publications have none."""
-        deadline = time.monotonic() + seconds
-        while self._outstanding and time.monotonic() < deadline:
-            self._service(0.1)
-        return len(self._outstanding)
 
     def close(self) -> None:
         """Disconnects."""

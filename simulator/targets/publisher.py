@@ -17,16 +17,14 @@ import time
 from simulator.errors import TargetError
 from simulator.targets import packets
 from simulator.targets.address import broker_address, tls_context
+from simulator.targets.broker import CONNECT_WITHIN, LONGEST_PAUSE, WINDOW, BrokerTarget
 
-_WINDOW = 1000
 _KEEP_ALIVE = 30
 _WRITE_AT = 1 << 16
-_LONGEST_PAUSE = 5.0
 _NOT_NOW = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
-CONNECT_WITHIN = 15.0
 
 
-class PublisherTarget:
+class PublisherTarget(BrokerTarget):
     """Publishes to a broker."""
 
     def __init__(self, url: str, stop: threading.Event) -> None:
@@ -35,16 +33,15 @@ class PublisherTarget:
         Raises:
             TargetError: nobody answers, or the broker refuses.
         """
+        super().__init__(stop)
         self._address = broker_address(url)
         self._place = f"{self._address.host}:{self._address.port}"
-        self._stop = stop
         self._tls = tls_context(self._address) if self._address.tls else None
         self._socket: socket.socket | None = None
         self._reader = packets.Reader()
-        self._window = _WINDOW
+        self._window = WINDOW
         self._waiting: dict[int, tuple[int, bytes]] = {}
         self._out = bytearray()
-        self._accepted: list[int] = []
         self._number = 0
         self._pause = 0.25
         self._heard_at = self._asked_at = 0.0
@@ -96,7 +93,7 @@ class PublisherTarget:
         except BaseException:
             link.close()
             raise
-        self._window = min(_WINDOW, granted.window)
+        self._window = min(WINDOW, granted.window)
         self._socket, self._reader, self._pause = link, reader, 0.25
         self._heard_at = self._asked_at = time.monotonic()
         self._out = bytearray(b"".join(packet for _, packet in self._waiting.values()))
@@ -107,12 +104,15 @@ class PublisherTarget:
         self._socket = None
         self._out.clear()
 
+    def _outstanding(self) -> int:
+        # What is not to be acknowledged (QoS 0) may still wait to be sent.
+        return len(self._waiting) or int(bool(self._out))
+
     def _service(self, seconds: float) -> None:
-        """Writes and reads what there is, for at most `seconds`; connects again when needed."""
         if self._socket is None:
             if self._stop.wait(self._pause):
                 time.sleep(0.1)
-            self._pause = min(_LONGEST_PAUSE, self._pause * 2)
+            self._pause = min(LONGEST_PAUSE, self._pause * 2)
             try:
                 self._connect()
             except OSError:
@@ -185,27 +185,6 @@ class PublisherTarget:
         while number in self._waiting:
             number = number % 65535 + 1
         return number
-
-    def wait(self, seconds: float) -> None:
-        """Lets the network work for at most `seconds`."""
-        deadline = time.monotonic() + seconds
-        while not self._stop.is_set():
-            left = deadline - time.monotonic()
-            self._service(max(0.0, min(0.25, left)))
-            if left <= 0.25:
-                return
-
-    def acknowledged(self) -> list[int]:
-        """Keys with a PUBACK since the last call."""
-        accepted, self._accepted = self._accepted, []
-        return accepted
-
-    def flush(self, seconds: float) -> int:
-        """Waits for PUBACKs; how many publications have none."""
-        deadline = time.monotonic() + seconds
-        while (self._waiting or self._out) and time.monotonic() < deadline:
-            self._service(0.1)
-        return len(self._waiting)
 
     def close(self) -> None:
         """Disconnects."""
