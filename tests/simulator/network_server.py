@@ -213,7 +213,8 @@ class NetworkServer:
         client.on_message = lambda _client, _userdata, message: self.take(message)
         client.on_connect = lambda c, *_: c.subscribe([("eu868/gateway/+/event/+", 1), ("eu868/gateway/+/state/+", 1)])
         client.on_subscribe = lambda *_: ready.set()
-        self._publish = lambda topic, body: client.publish(topic, body, qos=1)
+        published: list[mqtt.MQTTMessageInfo] = []
+        self._publish = lambda topic, body: published.append(client.publish(topic, body, qos=1))
         parts = urlsplit(url)
         client.connect(parts.hostname or "", parts.port or 1883)
         client.loop_start()
@@ -221,5 +222,8 @@ class NetworkServer:
             assert ready.wait(10)
             yield
         finally:
+            # A socket that is closed with something unread resets the connection, and what was written last is gone.
+            for each in published:
+                each.wait_for_publish(10)
             client.disconnect()
             client.loop_stop()
