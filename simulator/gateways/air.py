@@ -174,8 +174,8 @@ class Air:
 
     def _land(self, one: Field, sent: Transmission, draws: Draws, happened: Happened) -> None:
         """The last symbol is sent: every gateway that heard the frame has it."""
-        if sent.attempt > 1 and sent.f_cnt is not None and sent.f_cnt >= one.refused and not is_current(one, sent):
-            return  # a younger frame was sent before it is played back
+        if sent.attempt > 1 and sent.f_cnt is not None and not is_current(one, sent):
+            return  # a younger frame was sent, or the counter fell, before it is played back
         receptions = one.station.radio.receptions(draws)
         if one.station.trouble is not None:
             receptions = one.station.trouble.heard(receptions, sent.end)

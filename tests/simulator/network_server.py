@@ -58,7 +58,7 @@ class NetworkServer:
         self._publish: Callable[[str, bytes], object] = lambda _topic, _body: None
         self._more = threading.Condition()
 
-    def wait(self, condition: Callable[[], bool], seconds: float = 300) -> None:
+    def wait(self, condition: Callable[[], bool], seconds: float = 240) -> None:
         """Until the condition holds; what failed meanwhile is shown."""
         with self._more:
             held = self._more.wait_for(lambda: bool(self.failures) or condition(), timeout=seconds)

@@ -19,7 +19,8 @@ from tests.simulator.test_gateway_level import play
 from tests.verify.arrival import arrived, declare, ingesting
 
 HAMLET = Path(__file__).parents[1] / "simulator" / "data" / "hamlet.yaml"
-# Times of a scenario are times of the devices: here 80 of its seconds pass in one.
+# Times of a scenario are times of the devices: 80 of its seconds pass in one. A counter that falls before its device
+# has joined is none: whoever joins late, because a request or an answer was lost on air, has its turn later.
 HAPPEN = """
   happen:
     - {fault: truncated, rate: 0.3}
@@ -30,6 +31,9 @@ HAPPEN = """
     - {fault: silent, points: ["Classe unique"], after: 8m, lasts: 10m}
     - {fault: rejoin, points: ["Verre"], after: 15m}
     - {fault: counter_refused, points: ["Tilleul"], after: 22m, lasts: 12m}
+    - {fault: counter_refused, points: ["Tilleul"], after: 55m, lasts: 12m}
+    - {fault: counter_refused, points: ["Tilleul"], after: 90m, lasts: 12m}
+    - {fault: counter_refused, points: ["Tilleul"], after: 130m, lasts: 12m}
     - {fault: dead_gateway, gateways: ["0016c001ff000002"], after: 15m, lasts: 8m}
     - {fault: v3_payload, rate: 0.5}
     - {fault: clock_ahead, rate: 0.5}
