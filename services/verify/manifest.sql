@@ -84,10 +84,12 @@ GROUP BY m.dev_eui
 ORDER BY m.dev_eui;
 
 -- name: refused
--- Devices whose counter began again without a join: how many of their frames, heard by a gateway, no network server takes.
+-- Devices whose counter began again without a join: how many of their frames, heard by a gateway, no network server takes. One that is
+-- to the byte a frame it took (counter and payload alike) looks like a copy of that, of which nothing is told.
 SELECT dev_eui, count(DISTINCT dev_addr || ' ' || f_cnt)
 FROM transmission
 WHERE kind = 'data' AND message IS NULL AND gateways > 0
+    AND phy NOT IN (SELECT phy FROM transmission WHERE message IS NOT NULL)
 GROUP BY dev_eui
 ORDER BY dev_eui;
 
