@@ -8,8 +8,10 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from services.verify.manifest import Manifest
 from services.verify.run import verify
 from services.verify.verdict import Verdict
+from simulator.gateways.airlog import AirLog, Sent
 from tests.verify.small_world import DECLARED, MANIFEST, TERRITORY, World, moment
 
 LATENCY = timedelta(seconds=1.25)  # the network server stamps its own time
@@ -106,3 +108,18 @@ def test_frames_of_others_are_foreign(world: World) -> None:
     verdict = judged(world)
     assert verdict.sound
     assert verdict.tally("uplinks").foreign == 1
+
+
+def test_of_a_counter_that_fell_a_log_entry_is_due_for_each_frame_that_is_another(world: World) -> None:
+    """One that equals a frame taken before the fall to the byte cannot be told from a copy of it."""
+
+    def frame(message: int | None, f_cnt: int, phy: bytes, gateways: int = 1) -> Sent:
+        return Sent(message, DECLARED, "data", "00480001", f_cnt, 1, 0, 868_100_000, 7, 50_000, gateways, phy)
+
+    log = AirLog(world.manifest)
+    taken = [frame(1, 0, b"zero"), frame(2, 1, b"one")]
+    fallen = [frame(None, 0, b"zero"), frame(None, 1, b"another one"), frame(None, 1, b"unheard", 0)]
+    log.record([*taken, *fallen], [])
+    log.close()
+    with Manifest.open(world.manifest) as manifest:
+        assert manifest.on_air("refused") == [(DECLARED, 1)]
