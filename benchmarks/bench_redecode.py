@@ -36,6 +36,7 @@ from services.core.storage.connect import connect
 from services.core.storage.inventory import devices, series_ids
 from services.core.storage.migrate import migrate
 from services.core.storage.redecode_runs import State, add_run, get_run
+from services.core.storage.uplink_blocks import next_block, note_blocks
 from services.core.storage.writer_readings import candidates, write_readings
 from services.core.times import TimeRules
 from services.core.uplink_id import UplinkIds
@@ -121,10 +122,10 @@ def fill(url: str, uplinks: int, every_device: int) -> None:
             " SELECT lpad(to_hex(id), 16, '0'), id, tstzrange('2026-01-01Z', NULL) FROM point"
         )
     rules = TimeRules.of(Settings())
-    ids = UplinkIds(lambda _: 1)
     bar = Bar("stored")
     done = 0
     with connect(url, role="terroir_service", autocommit=True) as connection:
+        ids = UplinkIds(lambda: next_block(connection))
         known = devices(connection, [f"{n + 1:016x}" for n in range(count)])
         # In order of time, as they would have come: chunk by chunk.
         for first in range(0, every_device, max(1, 4000 // count)):
@@ -146,6 +147,7 @@ def fill(url: str, uplinks: int, every_device: int) -> None:
                     done += 1
             series = series_ids(connection, (value.series for *_, one in told for value in one.values))
             with connection.transaction():
+                note_blocks(connection, ((row[1], row[0]) for row in rows))
                 with connection.cursor() as cursor, cursor.copy(_UPLINK.encode()) as copy:
                     copy.set_types(_TYPES)
                     for row in rows:

@@ -20,17 +20,22 @@ _TABLES = ("reading", "uplink", "reception", "seen")
 _PLAIN = "SELECT pg_total_relation_size(%s::regclass)"
 _HYPER = "SELECT coalesce(hypertable_size(%s::regclass), pg_total_relation_size(%s::regclass))"
 _LIVE = "reading received live"
-# A history is received within minutes, so neighbours of a series have ids close to each other. Of frames received
-# when they are measured, here 0.1 to 1.1 s later, the ids lie as far apart as the times and have their jitter once
-# more, above 22 bits (services/core/uplink_id.py).
+# A history is received within minutes. Of frames received when they are measured, here 0.1 to 1.1 s later, neighbours
+# of a series have ids further apart: as one process of ingest would count them, which begins a block every five
+# minutes (services/core/uplink_id.py).
 _AS_IF_LIVE = """
+WITH heard AS (
+    SELECT id, measured_at + (100 + (hashint8(id) & 1023)) * interval '1 millisecond' AS received_at FROM uplink
+), counted AS (
+    SELECT
+        id,
+        extract(epoch FROM received_at)::bigint / 300 AS block,
+        row_number() OVER (PARTITION BY extract(epoch FROM received_at)::bigint / 300 ORDER BY received_at) AS n
+    FROM heard
+)
 INSERT INTO reading_live (measured_at, value, uplink, series, flags)
-SELECT
-    r.measured_at, r.value,
-    ((extract(epoch FROM u.measured_at - '2020-01-01 00:00:00+00') * 1000)::bigint
-     + 100 + (hashint8(u.id) & 1023)) << 22 | 1024,
-    r.series, r.flags
-FROM reading r JOIN uplink u ON u.id = r.uplink
+SELECT r.measured_at, r.value, c.block * 1024 + c.n, r.series, r.flags
+FROM reading r JOIN counted c ON c.id = r.uplink
 """
 _MAKE_LIVE = (
     "CREATE TABLE reading_live (LIKE reading)",

@@ -11,7 +11,7 @@ from psycopg.rows import TupleRow
 from services.core.decoder_book import TimedFrame
 from services.core.domain import Flag
 from services.core.storage.queries import load
-from services.core.uplink_id import received_between
+from services.core.storage.uplink_blocks import received_between
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,16 +26,15 @@ class StoredFrame:
 
 def frames_by_id(connection: Connection[TupleRow], uplinks: Iterable[int]) -> list[StoredFrame]:
     """Those of the frames that are there, in order of id. Raises psycopg.Error."""
-    ids = sorted(uplinks)
-    if not ids:
+    known = received_between(connection, uplinks)
+    if not known:
         return []
-    bounds = [received_between(uplink) for uplink in ids]
     parameters = {
-        "id": ids,
-        "from_at": [start for start, _ in bounds],
-        "to_at": [end for _, end in bounds],
-        "first": bounds[0][0],
-        "last": bounds[-1][1],
+        "id": [uplink for uplink, _ in known],
+        "from_at": [first for _, (first, _) in known],
+        "to_at": [last for _, (_, last) in known],
+        "first": min(first for _, (first, _) in known),
+        "last": max(last for _, (_, last) in known),
     }
     return _frames(connection.execute(load("decode_runs")["frames"], parameters, binary=True).fetchall())
 

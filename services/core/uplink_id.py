@@ -1,59 +1,39 @@
-"""Time-ordered 63-bit ids for uplinks: milliseconds since 2020-01-01 (41 bits), writer (12 bits), sequence (10 bits).
+"""Ids for uplinks: counted, in blocks that a process takes from the database one after the other.
 
-The time in an id is the uplink's ``received_at`` to the millisecond, so an id alone bounds where its row lies in a
-hypertable. A writer number comes from the sequence ``uplink_writer`` and is taken anew whenever this process could
-otherwise repeat an id: when a millisecond is full, when the clock went backwards, and when the connection that holds
-the number is another.
+Frames of a device follow each other at nearly even distances in such a count, so that TimescaleDB packs the id that
+every reading names into a byte or two; an id that holds a time takes eight (docs/decisions/0033-counted-uplink-ids.md).
+When the frames of a block were received is in the table ``uplink_block``.
 """
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
-EPOCH = datetime(2020, 1, 1, tzinfo=UTC)
-_MILLISECOND = timedelta(milliseconds=1)
-_SEQUENCE_BITS = 10
-_WRITER_BITS = 12
-WRITERS = 1 << _WRITER_BITS
-_TIME_SHIFT = _SEQUENCE_BITS + _WRITER_BITS
+BLOCK = 1024
+"""Ids of a block."""
 
-
-def received_between(uplink_id: int) -> tuple[datetime, datetime]:
-    """The half-open interval of ``received_at`` in which the uplink of that id lies."""
-    start = EPOCH + (uplink_id >> _TIME_SHIFT) * _MILLISECOND
-    return start, start + _MILLISECOND
+SPAN = timedelta(minutes=5)
+"""Frames of one block are received within that of its first: looking one up reads no more of the index than that."""
 
 
-def first_at(received_at: datetime) -> int:
-    """The least id that an uplink received at or after ``received_at`` (to the millisecond) can have."""
-    return max(0, (received_at - EPOCH) // _MILLISECOND) << _TIME_SHIFT
+def block_of(uplink_id: int) -> int:
+    """The first id of the block in which this one is."""
+    return uplink_id & -BLOCK
 
 
 class UplinkIds:
-    """Gives ids to the uplinks of one process. ``next_writer`` is told the number it had, and takes another."""
+    """Gives ids to the uplinks of one process. ``next_block`` takes a block that nobody else ever has: its first id."""
 
-    def __init__(self, next_writer: Callable[[int | None], int]) -> None:
-        self._next_writer = next_writer
-        self._writer: int | None = None
-        self._millisecond = -1
-        self._sequence = 0
-
-    def forget_writer(self) -> None:
-        """The number may be somebody else's from now on."""
-        self._writer = None
+    def __init__(self, next_block: Callable[[], int]) -> None:
+        self._next_block = next_block
+        self._next = self._end = 0
+        self._began: datetime | None = None
 
     def next(self, received_at: datetime) -> int:
-        millisecond = (received_at - EPOCH) // _MILLISECOND
-        if millisecond < 0:
-            raise ValueError(
-                f"received_at {received_at.isoformat()} lies before {EPOCH.isoformat()}: set this machine's clock"
-            )
-        if self._writer is None or millisecond < self._millisecond:
-            self._writer, self._sequence = self._next_writer(self._writer), 0
-        elif millisecond > self._millisecond:
-            self._sequence = 0
-        elif self._sequence == 1 << _SEQUENCE_BITS:
-            self._writer, self._sequence = self._next_writer(self._writer), 0
-        self._millisecond = millisecond
-        uplink_id = (millisecond << _TIME_SHIFT) | (self._writer << _SEQUENCE_BITS) | self._sequence
-        self._sequence += 1
-        return uplink_id
+        """Raises what ``next_block`` does."""
+        if self._next == self._end or self._began is None or abs(received_at - self._began) > SPAN:
+            self._next = self._next_block()
+            self._end = self._next + BLOCK
+            self._began = received_at
+        given = self._next
+        self._next += 1
+        return given

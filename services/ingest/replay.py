@@ -34,7 +34,8 @@ from services.core.storage.quarantine import (
     take,
     waiting,
 )
-from services.core.storage.writer import next_writer, write_batch
+from services.core.storage.uplink_blocks import next_block
+from services.core.storage.writer import write_batch
 from services.core.storage.writer_ledger import note_replayed
 from services.core.storage.writer_types import Batch, FrameRow, Run
 from services.core.times import TimeRules
@@ -77,7 +78,7 @@ class Replay:
         self._span = max(settings.mqtt_session_expiry, settings.late_limit)
         self._remembered = settings.seen_retention - self._span
         self._parser = Parser(TopicFilter(settings.mqtt_topic), settings.encoding, self._rules, SOURCE)
-        self._ids = UplinkIds(lambda previous: next_writer(connection, previous))
+        self._ids = UplinkIds(lambda: next_block(connection))
         self._clock = clock
         self._release = release
         self._account = Account()

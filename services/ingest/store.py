@@ -14,7 +14,8 @@ from services.core.settings import Settings
 from services.core.storage.connect import connect, widen
 from services.core.storage.errors import StoreUnavailable, classify
 from services.core.storage.inventory import Inventory
-from services.core.storage.writer import keep_durable, next_writer
+from services.core.storage.uplink_blocks import next_block
+from services.core.storage.writer import keep_durable
 from services.core.storage.writer_repeats import prune_frames
 from services.core.uplink_id import UplinkIds
 
@@ -30,7 +31,7 @@ class Store:
         self._connection: Connection[TupleRow] | None = None
         self._prune_at = clock()
         self.inventory = Inventory(clock, settings.new_gateways_per_day)
-        self.ids = UplinkIds(lambda previous: next_writer(self._connected(), previous))
+        self.ids = UplinkIds(lambda: next_block(self._connected()))
 
     @contextmanager
     def reached(self) -> Generator[Connection[TupleRow]]:
@@ -66,7 +67,6 @@ class Store:
                 application_name=self._settings.mqtt_client_id,
                 autocommit=True,
             )
-            self.ids.forget_writer()
             widen(self._connection)
             keep_durable(self._connection)
             self.inventory.listen(self._connection)

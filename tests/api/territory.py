@@ -36,7 +36,7 @@ class Territory:
 
     def __init__(self, url: str) -> None:
         self._connection = psycopg.connect(url, autocommit=True)
-        self._uplinks = count()
+        self._uplinks = count(1024)
 
     def close(self) -> None:
         self._connection.close()
@@ -128,7 +128,7 @@ class Territory:
 
     def uplink(self, dev_eui: str, at: datetime, number: int) -> int:
         """A frame heard by gateway 00000000000000ff; returns its id, as the store makes them."""
-        uplink = (int((at - datetime(2020, 1, 1, tzinfo=UTC)).total_seconds() * 1000) << 22) | next(self._uplinks)
+        uplink = next(self._uplinks)
         self.run(
             "INSERT INTO uplink (received_at, id, measured_at, f_cnt, deduplication_id, outcome, f_port, dr, rssi, "
             "snr, gateway_count, confirmed, dev_eui, dev_addr, payload, object) "

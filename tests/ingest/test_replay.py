@@ -9,6 +9,7 @@ import pytest
 
 from services.core.storage.connect import connect
 from services.core.storage.quarantine import Search
+from services.core.storage.uplink_blocks import received_between
 from services.ingest import chirpstack_json, replay
 from services.ingest.rejection import Reason, RejectionError
 from services.ingest.replay import Replay
@@ -64,9 +65,9 @@ def test_frames_become_readings_as_of_when_they_were_received(territory, am300_t
     assert fates(run(territory)) == {"frames": 3, "events": 1}
     rows = territory.rows("SELECT received_at, measured_at, source, flags, outcome, id FROM uplink ORDER BY f_cnt")
     assert [tuple(row)[:5] for row in rows] == [(received, received, "replay", 0, "decoded")] * 3
-    # The id carries the time of receipt: milliseconds since 2020 above 22 bits (docs/decisions/0004).
-    milliseconds = (received - datetime(2020, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
-    assert {row.id >> 22 for row in rows} == {milliseconds}
+    # The ids tell the time of receipt.
+    ids = sorted(row.id for row in rows)
+    assert received_between(territory.connection, ids) == [(number, (received, received)) for number in ids]
     # Three frames of one instant want one reading: the one with the lowest counter is it.
     assert [value for _, value, _ in territory.readings()] == [20.0]
     assert territory.value("SELECT count(*) FROM device_event WHERE received_at = %s", received) == 1

@@ -23,6 +23,7 @@ from services.core.redecoding.running import Workshop
 from services.core.settings import Settings
 from services.core.storage.connect import connect
 from services.core.storage.inventory import devices, series_ids
+from services.core.storage.uplink_blocks import next_block
 from services.core.storage.writer import write_batch
 from services.core.storage.writer_types import Batch, FrameRow
 from services.core.times import TimeRules
@@ -109,7 +110,7 @@ class Land:
     _numbers: count = field(default_factory=lambda: count(1))
 
     def __post_init__(self) -> None:
-        self.ids = UplinkIds(lambda _: next(self._numbers) % 4000)
+        self.ids = UplinkIds(lambda: next_block(self.connection))
 
     @property
     def book(self) -> DecoderBook:

@@ -16,6 +16,7 @@ from services.core.storage import changes
 from services.core.storage.connect import connect
 from services.core.storage.rollups import kept_by_worker
 from services.core.storage.territory import import_territory
+from services.core.storage.uplink_blocks import next_block, note_blocks
 from services.core.territory_row import TerritoryRow
 from services.core.vocabulary import sync_vocabulary
 from services.worker import adoption, pruning, rollups
@@ -168,8 +169,8 @@ ROW = TerritoryRow(
 
 def keep_frame(connection: Connection[TupleRow], number: int, received_at: datetime) -> None:
     """As ingest keeps the frame of a device nobody has declared."""
-    milliseconds = (received_at - datetime(2020, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
-    uplink = milliseconds << 22
+    uplink = next_block(connection)
+    note_blocks(connection, [(uplink, received_at)])
     connection.execute(
         "INSERT INTO uplink (received_at, id, measured_at, f_cnt, deduplication_id, outcome, f_port, dr, gateway_count,"
         " confirmed, dev_eui, dev_addr, payload)"
@@ -252,14 +253,14 @@ def test_the_quarantine_and_what_waits_for_strangers_are_pruned(context: Context
         "INSERT INTO device (dev_eui, organisation_id, model_id, declared_at)"
         " SELECT '0000000000000001', id, 'elsys/ers', now() FROM organisation"
     )
-    epoch = datetime(2020, 1, 1, tzinfo=UTC)
-    for n, dev_eui in enumerate(("0000000000000001", "0000000000000002")):
+    for dev_eui in ("0000000000000001", "0000000000000002"):
         for days in (399, 401):
-            milliseconds = (NOW - timedelta(days=days) - epoch) // timedelta(milliseconds=1)
+            uplink = next_block(connection)
+            note_blocks(connection, [(uplink, NOW - timedelta(days=days))])
             connection.execute(
                 "INSERT INTO uplink_pending (dev_eui, uplink, measured_at, outcome)"
                 " VALUES (%s, %s, now(), 'unknown_device')",
-                (dev_eui, (milliseconds << 22) + n),
+                (dev_eui, uplink),
             )
     for client_id, days in (("terroir-ingest-0", 6), ("terroir-ingest-7", 8)):
         connection.execute(

@@ -32,7 +32,7 @@ class Touch:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """One committed change. ``first_uplink`` and ``last_uplink`` bound the frames it stored; None: it stored none."""
+    """One committed change. The ids and times of receipt bound the frames it stored; None: it stored none."""
 
     xid: int
     id: int
@@ -40,6 +40,8 @@ class Batch:
     committed_at: datetime
     first_uplink: int | None
     last_uplink: int | None
+    first_received: datetime | None
+    last_received: datetime | None
     touched: tuple[Touch, ...]
 
 
@@ -120,6 +122,9 @@ def settle_restored(connection: Connection[TupleRow]) -> bool:
 
 
 def _batch(row: TupleRow) -> Batch:
-    xid, number, kind, committed_at, first_uplink, last_uplink, series, from_at, to_at = row
+    xid, number, *change, series, from_at, to_at = row
+    kind, committed_at, first_uplink, last_uplink, first_received, last_received = change
     touched = tuple(map(Touch, series, from_at, to_at))
-    return Batch(int(xid), number, kind, committed_at, first_uplink, last_uplink, touched)
+    return Batch(
+        int(xid), number, kind, committed_at, first_uplink, last_uplink, first_received, last_received, touched
+    )

@@ -14,7 +14,6 @@ from psycopg.rows import TupleRow
 from services.core.storage.changes import Batch
 from services.core.storage.queries import load
 from services.core.storage.writer_ledger import is_wide
-from services.core.uplink_id import received_between
 
 _APART = timedelta(seconds=2)
 
@@ -40,16 +39,13 @@ def settle(connection: Connection[TupleRow], batches: Iterable[Batch]) -> set[tu
     intervals = _intervals(batches)
     if not intervals:
         return set()
-    bounds = [(received_between(first)[0], received_between(last)[1]) for first, last in intervals]
     rows = connection.execute(
         load("ledger_settle")["settle_frames"],
         {
-            "from_at": [start for start, _ in bounds],
-            "to_at": [end for _, end in bounds],
-            "first": [first for first, _ in intervals],
-            "last": [last for _, last in intervals],
-            "begin": bounds[0][0],
-            "end": max(end for _, end in bounds),
+            "from_at": [first for first, _ in intervals],
+            "to_at": [last for _, last in intervals],
+            "begin": intervals[0][0],
+            "end": intervals[-1][1],
         },
         binary=True,
     ).fetchall()
@@ -86,18 +82,18 @@ def take_notes(connection: Connection[TupleRow], *, notes: int = 20_000, devices
     return taken
 
 
-def _intervals(batches: Iterable[Batch]) -> list[tuple[int, int]]:
-    """Ids from first to last, those that overlap or nearly touch made one: writers take turns within a second."""
-    ids = sorted(
-        (batch.first_uplink, batch.last_uplink)
+def _intervals(batches: Iterable[Batch]) -> list[tuple[datetime, datetime]]:
+    """When frames were received, those that overlap or nearly touch made one: writers take turns within a second."""
+    times = sorted(
+        (batch.first_received, batch.last_received)
         for batch in batches
-        if batch.first_uplink is not None
-        and batch.last_uplink is not None
-        and not is_wide((batch.first_uplink, batch.last_uplink))
+        if batch.first_received is not None
+        and batch.last_received is not None
+        and not is_wide(batch.first_received, batch.last_received)
     )
-    merged: list[tuple[int, int]] = []
-    for first, last in ids:
-        if merged and received_between(first)[0] - received_between(merged[-1][1])[1] <= _APART:
+    merged: list[tuple[datetime, datetime]] = []
+    for first, last in times:
+        if merged and first - merged[-1][1] <= _APART:
             merged[-1] = (merged[-1][0], max(merged[-1][1], last))
         else:
             merged.append((first, last))

@@ -12,7 +12,7 @@ from psycopg.rows import TupleRow, class_row
 from services.core.domain import DeviceEvent, Uplink
 from services.core.storage.arrays import Uuids, uuids
 from services.core.storage.queries import load
-from services.core.uplink_id import first_at
+from services.core.uplink_id import BLOCK
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,6 +236,5 @@ def prune_resolved(connection: Connection[TupleRow], before: datetime, rows: int
 
 def prune_strangers(connection: Connection[TupleRow], before: datetime, rows: int) -> int:
     """Let at most ``rows`` frames of undeclared devices from before ``before`` wait no longer; returns how many."""
-    return connection.execute(
-        load("quarantine")["prune_strangers"], {"before": first_at(before), "rows": rows}
-    ).rowcount
+    wanted = {"before": before, "rows": rows, "block": BLOCK}
+    return connection.execute(load("quarantine")["prune_strangers"], wanted).rowcount

@@ -16,6 +16,7 @@ from psycopg.rows import TupleRow
 from services.core.decoding import SeriesKey
 from services.core.storage.arrays import Int4s, Times, Uuids, uuids
 from services.core.storage.queries import load
+from services.core.storage.uplink_blocks import note_blocks
 from services.core.storage.writer_copy import (
     copy_events,
     copy_frames,
@@ -35,7 +36,6 @@ from services.core.storage.writer_types import (
     ReadingsWritten,
     Written,
 )
-from services.core.uplink_id import WRITERS
 
 
 def write_batch(
@@ -77,7 +77,9 @@ def _appended(
     connection: Connection[TupleRow], batch: Batch, written_at: datetime, repeat_window: timedelta
 ) -> tuple[frozenset[bytes], list[FrameRow], ReadingsStored]:
     """Keys and frames that are new, and the readings made of them."""
-    connection.execute(load("decode_runs")["share_readings"])
+    with connection.pipeline():
+        connection.execute(load("decode_runs")["share_readings"])
+        note_blocks(connection, ((frame.id, frame.uplink.received_at) for frame in batch.frames))
     keys = {row.key for rows in ([f.uplink for f in batch.frames], batch.events, batch.rejected) for row in rows}
     first_seen = _claim(connection, keys, written_at)
     frames = _first_of_each(batch.frames, first_seen)
@@ -101,25 +103,29 @@ def _moved(
     """What follows from them for the rows that many batches share."""
     move_latest(connection, stored)
     if frames:
-        note_batch(connection, "ingest", written_at, [frame.id for frame in frames], written(stored))
+        note_batch(connection, "ingest", written_at, frames, written(stored))
         move_devices(connection, frames)
         move_gateways(connection, frames, batch.gateways)
     note_ledger(connection, batch, first_seen, frames)
 
 
 def note_batch(
-    connection: Connection[TupleRow], kind: str, at: datetime, uplinks: Sequence[int], readings: ReadingsWritten
+    connection: Connection[TupleRow], kind: str, at: datetime, frames: Sequence[FrameRow], readings: ReadingsWritten
 ) -> None:
     """A row for the consumers of the change feed, and a hint that it is there."""
     touched = sorted(readings.touched.items())
+    ids = [frame.id for frame in frames]
+    received = [frame.uplink.received_at for frame in frames]
     sql = load("writer")
     connection.execute(
         sql["note_batch"],
         {
             "kind": kind,
             "committed_at": at,
-            "first_uplink": min(uplinks, default=None),
-            "last_uplink": max(uplinks, default=None),
+            "first_uplink": min(ids, default=None),
+            "last_uplink": max(ids, default=None),
+            "first_received": min(received, default=None),
+            "last_received": max(received, default=None),
             "series": Int4s([series for series, _ in touched]),
             "from_at": Times([first for _, (first, _) in touched]),
             "to_at": Times([last for _, (_, last) in touched]),
@@ -131,21 +137,6 @@ def note_batch(
 def keep_durable(connection: Connection[TupleRow]) -> None:
     """Make commits of this connection wait for the disk, should the server's default not."""
     connection.execute(load("writer")["keep_durable"])
-
-
-def next_writer(connection: Connection[TupleRow], previous: int | None) -> int:
-    """A writer number for ``UplinkIds`` that no other connection has; this one keeps it until it takes another.
-
-    Raises RuntimeError when there are none left, psycopg.Error.
-    """
-    sql = load("writer")
-    for _ in range(WRITERS):
-        row = connection.execute(sql["next_writer"], {"previous": previous}).fetchone()
-        if row is not None and row[1]:
-            if previous is not None:
-                connection.execute(sql["yield_writer"], {"number": previous})
-            return int(row[0])
-    raise RuntimeError(f"all {WRITERS} numbers of writers are in use: end processes that store uplinks")
 
 
 def _claim(connection: Connection[TupleRow], keys: Iterable[bytes], seen_at: datetime) -> frozenset[bytes]:

@@ -17,8 +17,8 @@ from psycopg.rows import TupleRow
 from services.core.domain import Flag, Reading
 from services.core.storage.errors import StoreUnavailable
 from services.core.storage.queries import load
+from services.core.storage.uplink_blocks import received_between
 from services.core.storage.writer_types import Candidate, Rank
-from services.core.uplink_id import received_between
 
 Key = tuple[int, datetime]
 ATTEMPTS = 10
@@ -90,18 +90,17 @@ def _rivals(connection: Connection[TupleRow], candidates: Sequence[Candidate]) -
 
 def frame_ranks(connection: Connection[TupleRow], uplinks: Collection[int]) -> dict[int, tuple[int, UUID]]:
     """Frame counter and deduplication id of those of the frames that are there. Raises psycopg.Error."""
-    if not uplinks:
+    known = received_between(connection, uplinks)
+    if not known:
         return {}
-    ids = sorted(uplinks)
-    bounds = [received_between(uplink) for uplink in ids]
     rows = connection.execute(
         load("writer")["rival_frames"],
         {
-            "id": ids,
-            "from_at": [start for start, _ in bounds],
-            "to_at": [end for _, end in bounds],
-            "first": bounds[0][0],
-            "last": bounds[-1][1],
+            "id": [uplink for uplink, _ in known],
+            "from_at": [first for _, (first, _) in known],
+            "to_at": [last for _, (_, last) in known],
+            "first": min(first for _, (first, _) in known),
+            "last": max(last for _, (_, last) in known),
         },
         binary=True,
     )

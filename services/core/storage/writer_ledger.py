@@ -16,7 +16,6 @@ from services.core.civil import day_of
 from services.core.domain import DeviceEvent, Rejected, Uplink
 from services.core.storage.queries import load
 from services.core.storage.writer_types import Batch, FrameRow, Run
-from services.core.uplink_id import received_between
 
 WIDE = timedelta(minutes=5)
 REPLAY = "replay"
@@ -63,7 +62,8 @@ def note_ledger(
         lines[day_of(message.received_at), outcome, detail] += 1
         if outcome != "duplicate" or batch.run.source != REPLAY:
             _note(notes, message, outcome)
-    if is_wide(frame.id for frame in stored):
+    received = [frame.uplink.received_at for frame in stored]
+    if received and is_wide(min(received), max(received)):
         for frame in stored:
             at = frame.uplink.measured_at if frame.uplink.timely else frame.uplink.received_at
             note = notes.setdefault((frame.uplink.dev_eui, day_of(at)), _Notes())
@@ -86,13 +86,12 @@ def note_replayed(connection: Connection[TupleRow], messages: Iterable[tuple[str
     _write_notes(connection, notes)
 
 
-def is_wide(uplinks: Iterable[int]) -> bool:
-    """Whether ids lie further apart in time than a batch does that was received just now: then it was replayed.
+def is_wide(first_received: datetime, last_received: datetime) -> bool:
+    """Whether frames were received further apart than those of a batch that has just come: then it was replayed.
 
     What the worker is to read for such a batch is noted device by device.
     """
-    ids = list(uplinks)
-    return bool(ids) and received_between(max(ids))[0] - received_between(min(ids))[0] > WIDE
+    return last_received - first_received > WIDE
 
 
 def device_of(topic: str) -> str | None:

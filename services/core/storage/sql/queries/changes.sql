@@ -32,7 +32,8 @@ WITH candidate AS MATERIALIZED (
     ) AS w
     WINDOW in_order AS (ORDER BY c.xid, c.id)
 )
-SELECT followed, xid::text, id, kind, committed_at, first_uplink, last_uplink, series, from_at, to_at
+SELECT followed, xid::text, id, kind, committed_at, first_uplink, last_uplink, first_received, last_received,
+    series, from_at, to_at
 FROM weighed
 WHERE place = 1 OR work <= %(budget)s::numeric
 ORDER BY weighed.xid, id;

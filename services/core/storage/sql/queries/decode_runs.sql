@@ -1,15 +1,15 @@
 -- Stored frames decoded later, by adoption or again: under which number, and with what outcome. `uplink` stays as it was received.
 
 -- name: frames
--- Stored frames by id; from_at and to_at bound the time that is in the id.
+-- Stored frames by id; from_at and to_at bound when each was received.
 SELECT u.id, u.dev_eui, u.f_port, u.payload, u.received_at, u.measured_at, u.flags, u.f_cnt, u.deduplication_id,
     u.object::text
 FROM unnest(%(id)b::bigint[], %(from_at)b::timestamptz[], %(to_at)b::timestamptz[]) AS w (id, from_at, to_at)
 -- OFFSET 0: always a look into the index for each, also where statistics know nothing yet of what is new.
 CROSS JOIN LATERAL (
     SELECT * FROM uplink
-    WHERE id = w.id AND received_at >= w.from_at AND received_at < w.to_at
-        AND received_at >= %(first)b::timestamptz AND received_at < %(last)b::timestamptz
+    WHERE id = w.id AND received_at BETWEEN w.from_at AND w.to_at
+        AND received_at BETWEEN %(first)b::timestamptz AND %(last)b::timestamptz
     OFFSET 0
 ) AS u
 ORDER BY u.id;

@@ -9,10 +9,9 @@ WITH wanted AS MATERIALIZED (
     SELECT
         u.dev_eui, u.dev_addr, u.f_cnt, u.outcome, u.flags, u.received_at,
         CASE WHEN u.outcome = 'untimely' THEN u.received_at ELSE u.measured_at END AS at
-    FROM unnest(%(from_at)s::timestamptz[], %(to_at)s::timestamptz[], %(first)s::bigint[], %(last)s::bigint[])
-        AS w (from_at, to_at, first, last)
-    JOIN uplink u ON u.received_at >= w.from_at AND u.received_at < w.to_at AND u.id BETWEEN w.first AND w.last
-    WHERE u.received_at >= %(begin)s::timestamptz AND u.received_at < %(end)s::timestamptz
+    FROM unnest(%(from_at)s::timestamptz[], %(to_at)s::timestamptz[]) AS w (from_at, to_at)
+    JOIN uplink u ON u.received_at BETWEEN w.from_at AND w.to_at
+    WHERE u.received_at BETWEEN %(begin)s::timestamptz AND %(end)s::timestamptz
 ), stepped AS (
     SELECT
         w.*,

@@ -102,11 +102,13 @@ DELETE FROM quarantine WHERE ctid = ANY (ARRAY(
 ));
 
 -- name: prune_strangers
--- Let frames of devices nobody declared wait no longer, below an id, some at once; the frames stay.
+-- Let frames of devices nobody declared wait no longer, some at once: those of blocks of ids of which no frame was received
+-- since a time. The frames stay.
 DELETE FROM uplink_pending WHERE ctid = ANY (ARRAY(
     SELECT p.ctid
     FROM uplink_pending p
-    WHERE p.uplink < %(before)s::bigint AND NOT EXISTS (SELECT FROM device d WHERE d.dev_eui = p.dev_eui)
+    JOIN uplink_block b ON b.first_id = p.uplink & -%(block)s::bigint
+    WHERE b.to_at < %(before)s::timestamptz AND NOT EXISTS (SELECT FROM device d WHERE d.dev_eui = p.dev_eui)
     LIMIT %(rows)s::integer
 ));
 

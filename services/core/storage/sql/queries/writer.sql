@@ -5,16 +5,6 @@
 -- An acknowledgement promises that the transaction is on disk, whatever the server's default is.
 SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off';
 
--- name: next_writer
--- A number for uplink ids, and whether it is free and this connection's from now on: numbers come round again, and who holds one may
--- live long. One's own is not free.
-SELECT n, n IS DISTINCT FROM %(previous)s::bigint AND pg_try_advisory_lock(hashtext('terroir writer'), n::integer)
-FROM nextval('uplink_writer') AS n;
-
--- name: yield_writer
--- Of a number that is used no more.
-SELECT pg_advisory_unlock(hashtext('terroir writer'), %(number)s::integer);
-
 -- name: claim
 -- Which of the given messages are seen for the first time. Waits for another transaction that has just claimed the same.
 INSERT INTO seen (key, seen_at)
@@ -93,13 +83,13 @@ CROSS JOIN LATERAL (
 WHERE r.uplink <> w.uplink;
 
 -- name: rival_frames
--- Frame counter and deduplication id of frames by id; from_at and to_at bound the time that is in the id.
+-- Frame counter and deduplication id of frames by id; from_at and to_at bound when each was received.
 SELECT u.id, u.f_cnt, u.deduplication_id
 FROM unnest(%(id)b::bigint[], %(from_at)b::timestamptz[], %(to_at)b::timestamptz[]) AS w (id, from_at, to_at)
 CROSS JOIN LATERAL (
     SELECT * FROM uplink
-    WHERE id = w.id AND received_at >= w.from_at AND received_at < w.to_at
-        AND received_at >= %(first)b::timestamptz AND received_at < %(last)b::timestamptz
+    WHERE id = w.id AND received_at BETWEEN w.from_at AND w.to_at
+        AND received_at BETWEEN %(first)b::timestamptz AND %(last)b::timestamptz
     OFFSET 0
 ) AS u;
 
@@ -147,9 +137,9 @@ WHERE l.series = ANY (%(series)b::integer[]);
 
 -- name: note_batch
 -- Tell the consumers of the feed what changed.
-INSERT INTO batch (kind, committed_at, first_uplink, last_uplink, series, from_at, to_at)
-VALUES (%(kind)s, %(committed_at)b, %(first_uplink)b::bigint, %(last_uplink)b::bigint, %(series)b::integer[],
-    %(from_at)b::timestamptz[], %(to_at)b::timestamptz[]);
+INSERT INTO batch (kind, committed_at, first_uplink, last_uplink, first_received, last_received, series, from_at, to_at)
+VALUES (%(kind)s, %(committed_at)b, %(first_uplink)b::bigint, %(last_uplink)b::bigint, %(first_received)b::timestamptz,
+    %(last_received)b::timestamptz, %(series)b::integer[], %(from_at)b::timestamptz[], %(to_at)b::timestamptz[]);
 
 -- name: notify_batch
 -- An empty hint that the feed has grown.
