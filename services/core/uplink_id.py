@@ -28,6 +28,10 @@ class UplinkIds:
         self._next = self._end = 0
         self._began: datetime | None = None
 
+    def forget_block(self) -> None:
+        """A server that was restored, or took over, may give it to somebody else."""
+        self._next = self._end
+
     def next(self, received_at: datetime) -> int:
         """Raises what ``next_block`` does."""
         if self._next == self._end or self._began is None or abs(received_at - self._began) > SPAN:

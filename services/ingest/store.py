@@ -67,6 +67,7 @@ class Store:
                 application_name=self._settings.mqtt_client_id,
                 autocommit=True,
             )
+            self.ids.forget_block()
             widen(self._connection)
             keep_durable(self._connection)
             self.inventory.listen(self._connection)

@@ -26,6 +26,14 @@ def test_ids_are_counted_and_go_on_in_the_next_block() -> None:
     assert given == [*range(3 * BLOCK, 4 * BLOCK), 7 * BLOCK, 7 * BLOCK + 1]
 
 
+def test_a_block_that_was_forgotten_is_not_used_further() -> None:
+    blocks = blocks_from()
+    ids = UplinkIds(lambda: next(blocks))
+    assert [ids.next(NOW), ids.next(NOW)] == [BLOCK, BLOCK + 1]
+    ids.forget_block()
+    assert ids.next(NOW) == 2 * BLOCK
+
+
 def test_a_frame_received_at_another_time_begins_a_block() -> None:
     blocks = blocks_from()
     ids = UplinkIds(lambda: next(blocks))

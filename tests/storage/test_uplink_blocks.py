@@ -6,11 +6,15 @@ import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from pydantic import SecretStr
+
+from services.core.settings import Settings
 from services.core.storage.connect import connect
 from services.core.storage.migrate import migrate
 from services.core.storage.migrations import SQL
 from services.core.storage.uplink_blocks import next_block, note_blocks, received_between
 from services.core.uplink_id import BLOCK, block_of
+from services.ingest.store import Store
 
 AT = datetime(2026, 6, 1, 12, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
@@ -38,6 +42,14 @@ def test_a_block_says_when_the_first_and_the_last_of_its_frames_came(database: s
             (2 * BLOCK + 1023, second),
         ]
         assert received_between(connection, []) == []
+
+
+def test_a_new_connection_begins_a_block(database: str) -> None:
+    store = Store(Settings(database_url=SecretStr(database)), lambda: AT)
+    for block in (BLOCK, 2 * BLOCK):
+        with store.reached():
+            assert [store.ids.next(AT), store.ids.next(AT)] == [block, block + 1]
+        store.close()
 
 
 def test_ids_that_were_times_are_still_found_and_not_given_again(empty_database: str, tmp_path: Path) -> None:
