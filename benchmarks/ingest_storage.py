@@ -24,27 +24,24 @@ _LIVE = "reading received live"
 # of a series have ids further apart: as one process of ingest would count them, which begins a block every five
 # minutes (services/core/uplink_id.py).
 _AS_IF_LIVE = """
+CREATE TEMPORARY TABLE live AS
 WITH heard AS (
     SELECT id, measured_at + (100 + (hashint8(id) & 1023)) * interval '1 millisecond' AS received_at FROM uplink
 ), counted AS (
     SELECT
         id,
+        received_at,
         extract(epoch FROM received_at)::bigint / 300 AS block,
         row_number() OVER (PARTITION BY extract(epoch FROM received_at)::bigint / 300 ORDER BY received_at) AS n
     FROM heard
 )
-INSERT INTO reading_live (measured_at, value, uplink, series, flags)
-SELECT r.measured_at, r.value, c.block * 1024 + c.n, r.series, r.flags
+SELECT r.series, r.measured_at, r.value, r.flags, c.block * 1024 + c.n AS uplink
 FROM reading r JOIN counted c ON c.id = r.uplink
+ORDER BY c.received_at, r.series
 """
-_MAKE_LIVE = (
-    "CREATE TABLE reading_live (LIKE reading)",
-    "SELECT create_hypertable('reading_live', 'measured_at', chunk_time_interval => interval '7 days',"
-    " create_default_indexes => false)",
-    "CREATE UNIQUE INDEX ON reading_live (series, measured_at)",
-    _AS_IF_LIVE,
-    "ALTER TABLE reading_live SET (timescaledb.compress, timescaledb.compress_segmentby = 'series',"
-    " timescaledb.compress_orderby = 'measured_at DESC')",
+_AGAIN = (
+    "TRUNCATE reading",
+    "INSERT INTO reading (series, measured_at, value, flags, uplink) SELECT * FROM live",
 )
 _COMPRESS = "SELECT count(compress_chunk(c)) FROM unnest(%s::regclass[]) t, LATERAL show_chunks(t) c"
 
@@ -92,12 +89,14 @@ def stored(server: Server, grade: str, days: float, folder: Path) -> Stored:
             hot = _sizes(connection, hyper=hyper)
             compressed: dict[str, int] = {}
             if hyper and _one(connection, "SELECT (current_setting('timescaledb.license') = 'timescale')::int"):
-                for statement in _MAKE_LIVE:
-                    connection.execute(statement.encode())
-                hot[_LIVE] = _one(connection, _HYPER, "reading_live", "reading_live")
-                connection.execute(_COMPRESS, ([*(name for name in _TABLES if name != "seen"), "reading_live"],))
+                connection.execute(_AS_IF_LIVE.encode())
+                connection.execute(_COMPRESS, ([name for name in _TABLES if name != "seen"],))
                 compressed = _sizes(connection, hyper=True)
-                compressed[_LIVE] = _one(connection, _HYPER, "reading_live", "reading_live")
+                for statement in _AGAIN:
+                    connection.execute(statement.encode())
+                hot[_LIVE] = _sizes(connection, hyper=True)["reading"]
+                connection.execute(_COMPRESS, (["reading"],))
+                compressed[_LIVE] = _sizes(connection, hyper=True)["reading"]
     return Stored(uplinks, readings, seconds, hot, compressed)
 
 
