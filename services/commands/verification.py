@@ -43,13 +43,14 @@ def verify(manifest: Path, ledger: str, wait: float, as_json_: bool) -> None:
     catch up in time, that is said, and is no fault unless --ledger required.
     """
     from services.verify.manifest import ManifestError
+    from services.verify.room import NoRoom
     from services.verify.run import verify as compare
     from services.verify.verdict import as_json, table
 
     settings = read_settings()
     url = database_url(settings)
     bar = Bar("compared")
-    with reaching(url), told(ManifestError):
+    with reaching(url), told(ManifestError, NoRoom):
         patience = None if ledger == "skip" else timedelta(seconds=wait)
         verdict = compare(url, manifest, bar, settings.late_after, ledger_patience=patience)
     bar.close()

@@ -10,7 +10,8 @@ from pathlib import Path
 from services.core.civil import day_of
 from services.core.storage.queries import parse
 from services.verify.counted import Bounds, Frame
-from services.verify.manifest import SentBody, SentEvent, SentUplink
+from services.verify.part import Part
+from services.verify.sent import SentBody, SentEvent, SentUplink
 from services.verify.stored import Quarantined, StoredEvent, StoredUplink
 
 _FILE = Path(__file__).with_name("arrivals.sql")
@@ -46,6 +47,21 @@ class Arrivals:
 
     def close(self) -> None:
         self._connection.close()
+
+    def share(self, part: Part) -> "Arrivals":
+        """For the devices of a part to go on with: what is known of them."""
+        found = Arrivals(self._late_after)
+        found.deliveries.update({device: n for device, n in self.deliveries.items() if part.has(device)})
+        found.published.update({device: n for device, n in self.published.items() if part.has(device)})
+        found.quarantined = {device: days for device, days in self.quarantined.items() if part.has(device)}
+        found.strangers = {device for device in self.strangers if part.has(device)}
+        return found
+
+    def add(self, other: "Arrivals") -> None:
+        """The sums of a part, for the platform's line."""
+        self.stored += other.stored
+        self.accepted += other.accepted
+        self.foreign |= other.foreign
 
     def uplinks(self, sent: list[SentUplink], stored: list[StoredUplink]) -> None:
         """Frames under one deduplication id, and the rows that are there."""

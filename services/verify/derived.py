@@ -1,22 +1,27 @@
 """Derived values: does what is shown of a pulse counter follow the meter whose pulses it counts?"""
 
-from collections.abc import Callable
 from datetime import datetime
 
-from services.verify.manifest import Manifest, SentShown
+from services.verify.manifest import Manifest
 from services.verify.merge import merge
+from services.verify.part import Part
+from services.verify.sent import SentShown
 from services.verify.stored import Store, StoredShown
+from services.verify.strays import Strays
 from services.verify.verdict import Kind, Tally
 
+NAME = "derived"
 
-def compare_derived(manifest: Manifest, store: Store, advance: Callable[[int], None]) -> Tally:
+
+def compare_derived(manifest: Manifest, store: Store, part: Part, strays: Strays) -> Tally:
     """By device, quantity, channel and time. What the manifest does not know of is not looked at."""
-    tally = Tally("derived")
-    for sent, shown in merge(manifest.shown(), store.shown(), _key, _key):
-        advance(len(sent))
+    tally = Tally(NAME)
+    rows = strays.sifted(NAME, part, store.shown(part), _order)
+    for sent, shown in merge(manifest.shown(), rows, _key, _key):
         if not sent:
             tally.foreign += len(shown)
             continue
+        tally.place = _key(sent[0])
         due = any(value.due for value in sent)
         tally.expected += due
         if not shown:
@@ -31,11 +36,16 @@ def compare_derived(manifest: Manifest, store: Store, advance: Callable[[int], N
             tally.found += 1
         else:
             tally.not_due += 1
+    strays.find_homes(NAME, part, store, _order)
     return tally
 
 
 def _key(row: SentShown | StoredShown) -> tuple[str, str, str, datetime]:
     return row.dev_eui, row.quantity, row.channel, row.measured_at
+
+
+def _order(row: StoredShown) -> tuple[tuple[str, str, str, datetime], int, float]:
+    return _key(row), row.uplink, row.value
 
 
 def _agrees(sent: SentShown, value: float) -> bool:

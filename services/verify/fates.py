@@ -25,6 +25,11 @@ class Fates:
         for name in fault.split() or [UNTOUCHED]:
             self.flags[name, flag, raised] += 1
 
+    def add(self, other: "Fates") -> None:
+        """What another slice gave."""
+        self.messages += other.messages
+        self.flags += other.flags
+
     def rows(self) -> list[tuple[str, str, str, int]]:
         """Fault, expected, found, how many; flags after messages."""
         messages = [(*key, count) for key, count in sorted(self.messages.items())]

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from services.core.domain import Flag
 from services.verify.fates import Fates
-from services.verify.manifest import SentValue
+from services.verify.sent import SentValue
 from services.verify.stored import StoredReading
 
 # As plain integers: millions of readings pass here, and an IntFlag makes an object of every answer.

@@ -5,10 +5,13 @@ from datetime import UTC, datetime, timedelta
 
 from services.verify.arrivals import Arrivals
 from services.verify.fates import Fates
-from services.verify.manifest import Manifest, SentUplink
+from services.verify.manifest import Manifest
 from services.verify.merge import merge
+from services.verify.part import Part
 from services.verify.scratch import Scratch
+from services.verify.sent import SentUplink
 from services.verify.stored import Store, StoredUplink
+from services.verify.strays import Strays
 from services.verify.verdict import Kind, Tally
 
 NAME = "uplinks"
@@ -20,6 +23,8 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 def compare_uplinks(
     manifest: Manifest,
     store: Store,
+    part: Part,
+    strays: Strays,
     scratch: Scratch,
     arrivals: Arrivals,
     fates: Fates,
@@ -29,18 +34,18 @@ def compare_uplinks(
     tally = Tally(NAME)
     pairs = merge(
         manifest.uplinks(),
-        store.uplinks(),
+        strays.with_theirs(NAME, part, store.uplinks(part), lambda row: (row.deduplication_id, row.id)),
         lambda sent: sent.deduplication_id,
-        lambda stored: stored.deduplication_id,
+        _id_of,
     )
     for sent, stored in pairs:
+        if not sent:
+            if not strays.hold(NAME, _id_of(stored[0]), stored):
+                _foreign(tally, stored, scratch, arrivals)
+            continue
         advance(len(sent))
         arrivals.uplinks(sent, stored)
-        if not sent:
-            tally.foreign += len(stored)
-            for row in stored:
-                scratch.note_foreign(row.id)
-            continue
+        tally.place = 0, sent[0].deduplication_id
         due = [message for message in sent if message.expect != "quarantined"]
         if due and due[0].expect == "unsent":
             fates.note(due[0].fault, "unsent", stored[0].outcome if stored else "not there")
@@ -52,7 +57,20 @@ def compare_uplinks(
             for message in sent:
                 scratch.note_elsewhere(message.message, f"stored as uplink {stored[0].id}")
             tally.fault(Kind.MISPLACED, f"{_name(sent[0])} is stored and belongs in quarantine")
+    for row in strays.unclaimed(NAME, part):
+        _foreign(tally, [row], scratch, arrivals)
     return tally
+
+
+def _id_of(row: StoredUplink) -> str:
+    return row.deduplication_id
+
+
+def _foreign(tally: Tally, stored: list[StoredUplink], scratch: Scratch, arrivals: Arrivals) -> None:
+    tally.foreign += len(stored)
+    arrivals.uplinks([], stored)
+    for row in stored:
+        scratch.note_foreign(row.id)
 
 
 def _judge(tally: Tally, due: list[SentUplink], stored: list[StoredUplink], scratch: Scratch, fates: Fates) -> None:
@@ -115,17 +133,18 @@ def _differences(sent: SentUplink, stored: StoredUplink) -> list[str]:
     return [f"{what} was {was!r}, is {now!r}" for what, (was, now) in pairs.items() if was != now]
 
 
-def compare_repetitions(manifest: Manifest, store: Store, tally: Tally) -> None:
+def compare_repetitions(manifest: Manifest, store: Store, part: Part, tally: Tally) -> None:
     """By (dev_eui, dev_addr, f_cnt): the one frame that was sent under several deduplication ids gives readings once.
 
     Which of them comes first is chance. Frames with rows that are not the manifest's own are left to `foreign`.
     """
-    pairs = merge(manifest.frames(), store.frames(), lambda sent: sent[:3], lambda stored: stored[:3])
+    pairs = merge(manifest.frames(), store.frames(part), lambda sent: sent[:3], lambda stored: stored[:3])
     for sent, stored in pairs:
         if not sent or not stored:
             continue
         (frame,), (rows,) = sent, stored
         total = rows.originals + rows.repeats
+        tally.place = 1, *frame[:3]
         if total > frame.originals + frame.repeats:
             continue
         name = f"frame {frame.f_cnt} of {frame.dev_eui} in session {frame.dev_addr}"
@@ -138,6 +157,7 @@ def compare_repetitions(manifest: Manifest, store: Store, tally: Tally) -> None:
 
 def judge_handed(manifest: Manifest, tally: Tally) -> None:
     """What only a network server in between can do to frames: hand them on twice, or with another time."""
+    tally.place = (2,)
     for dev_eui, f_cnt, message, count in manifest.handed_again():
         tally.fault(
             Kind.DOUBLED, f"frame {f_cnt} of {dev_eui} (message {message}) was taken for new {count} times more"

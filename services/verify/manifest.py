@@ -1,14 +1,16 @@
 """Reading a manifest: everything the simulator sent, in order, as docs/manifest.md describes it."""
 
 import sqlite3
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, Self
+from typing import Any, Literal, Self
 from urllib.parse import quote
 
 from services.core.storage.queries import parse
+from services.verify.partition import Partition
+from services.verify.sent import SentBody, SentEvent, SentFrame, SentShown, SentUplink, SentValue
 
 _FILE = Path(__file__).with_name("manifest.sql")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -16,102 +18,6 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 class ManifestError(Exception):
     """The file is no manifest; names it and what is wrong with it."""
-
-
-class SentUplink(NamedTuple):
-    """A message with a frame. `payload` as sent, `gateways`: how many heard it; `expect`: what is to become of it.
-
-    `time`: microseconds since 1970. `fault`: what was done to it, empty for nothing; `outcome`: what that makes of it.
-    `copies`: how often it was published at most; `acknowledgements`: how often it certainly was. So for all messages.
-    """
-
-    deduplication_id: str
-    message: int
-    dev_eui: str
-    dev_addr: str
-    f_cnt: int
-    f_port: int
-    payload: bytes
-    gateways: int
-    acknowledged: bool
-    expect: str
-    time: int
-    declared: bool
-    fault: str
-    outcome: str | None
-    copies: int
-    acknowledgements: int
-
-
-class SentFrame(NamedTuple):
-    """A frame, sent under `originals` + `repeats` deduplication ids, the latter to be set aside."""
-
-    dev_eui: str
-    dev_addr: str
-    f_cnt: int
-    originals: int
-    repeats: int
-
-
-class SentEvent(NamedTuple):
-    """A message that is no frame. `digest`: SHA-256 of its body."""
-
-    digest: bytes
-    message: int
-    dev_eui: str
-    event: str
-    acknowledged: bool
-    fault: str
-    copies: int
-    acknowledgements: int
-
-
-class SentBody(NamedTuple):
-    """Any message, by what was sent; `reason` is that of the quarantine it belongs in."""
-
-    digest: bytes
-    topic: str
-    message: int
-    acknowledged: bool
-    expect: str
-    fault: str
-    reason: str | None
-    copies: int
-    acknowledgements: int
-
-
-class SentValue(NamedTuple):
-    """A value as the simulated world had it. Its reading may differ by `resolution`. `due`: it must have one.
-
-    `own_time`: the frame gave it a time, which never equals the event's (docs/manifest.md).
-    `flags`: what it must carry.
-    """
-
-    dev_eui: str
-    quantity: str
-    channel: str
-    measured_at: datetime
-    value: float
-    resolution: float
-    deduplication_id: str | None
-    own_time: bool
-    due: bool
-    fault: str
-    flags: int
-
-
-class SentShown(NamedTuple):
-    """What the simulated world had of a quantity that is derived from a value of a message. `due`: it must be shown."""
-
-    dev_eui: str
-    quantity: str
-    channel: str
-    measured_at: datetime
-    value: float
-    resolution: float
-    deduplication_id: str | None
-    due: bool
-    fault: str
 
 
 class Manifest:
@@ -180,6 +86,19 @@ class Manifest:
         messages, values = self._connection.execute(self._sql["size"]).fetchone()
         return int(messages), int(values)
 
+    def larger_than(self, limit: int) -> bool:
+        """Whether its messages and values are more; what a few gateways received in real time never is."""
+        return self.messages + self.values > limit and not self.of_gateways
+
+    def divided(self, limit: int, stored: Mapping[str, int], advance: Callable[[int], None]) -> Partition:
+        """In slices of `limit` messages and values; from now on all passes see the slice that is shown.
+
+        `stored`: frames by device that the store has. `advance` is told of values that have been read.
+        """
+        rows_of_a_frame = (self.messages + self.values) / self.messages
+        weights = {dev_eui: round(frames * rows_of_a_frame) for dev_eui, frames in stored.items()}
+        return Partition(self._connection, limit, weights, advance)
+
     def uplinks(self) -> Iterator[SentUplink]:
         for row in self._connection.execute(self._sql["uplinks"]):
             yield SentUplink(*row)
@@ -206,7 +125,10 @@ class Manifest:
         for row in self._connection.execute(self._sql["events"]):
             yield SentEvent(*row)
 
-    def bodies(self) -> Iterator[SentBody]:
+    def bodies(self, held: Iterable[bytes]) -> Iterator[SentBody]:
+        """Those that belong in quarantine, and those whose digest is one of `held`."""
+        self._connection.execute(self._sql["create_held_digest"])
+        self._connection.executemany(self._sql["note_held_digest"], ((digest,) for digest in held))
         for row in self._connection.execute(self._sql["bodies"]):
             yield SentBody(*row)
 

@@ -16,7 +16,7 @@ SELECT
 FROM message m
 LEFT JOIN effect e ON e.message = m.id
 WHERE m.event = 'up' AND m.deduplication_id IS NOT NULL
-ORDER BY deduplication_id;
+ORDER BY deduplication_id, id;
 
 -- name: frames
 -- Frames in order, with the number of deduplication ids they were sent under: to be kept, and to be set aside.
@@ -36,15 +36,24 @@ ORDER BY dev_eui, dev_addr, f_cnt;
 SELECT body_sha256, id, dev_eui, event, acknowledged > 0, coalesce(fault, ''), copies, acknowledged
 FROM message
 WHERE event <> 'up' AND expect = 'stored'
-ORDER BY body_sha256;
+ORDER BY body_sha256, id;
+
+-- name: create_held_digest
+-- What there is in quarantine.
+CREATE TEMP TABLE held_digest (body_sha256 BLOB PRIMARY KEY) WITHOUT ROWID;
+
+-- name: note_held_digest
+-- One body.
+INSERT OR IGNORE INTO held_digest VALUES (?);
 
 -- name: bodies
--- Every message by what was sent, in order of the digest and the topic.
+-- Messages that belong in quarantine or whose body is there, in order of the digest and the topic.
 SELECT
     m.body_sha256, m.topic, m.id, m.acknowledged > 0, m.expect, coalesce(m.fault, ''), e.reason, m.copies, m.acknowledged
 FROM message m
 LEFT JOIN effect e ON e.message = m.id
-ORDER BY body_sha256, topic;
+WHERE m.expect = 'quarantined' OR m.body_sha256 IN (SELECT body_sha256 FROM held_digest)
+ORDER BY body_sha256, topic, m.id;
 
 -- name: values
 -- Every value with the message that carried it, in order of device, quantity, channel and time.
@@ -53,10 +62,10 @@ SELECT
     m.deduplication_id, m.time, m.acknowledged > 0 AND m.declared AND m.expect IN ('stored', 'repeat'),
     coalesce(m.fault, ''), coalesce(k.flags, 0)
 FROM value v
-JOIN message m ON m.id = v.message
+CROSS JOIN message m ON m.id = v.message
 LEFT JOIN (SELECT message, quantity, channel, sum(flags) AS flags FROM mark GROUP BY message, quantity, channel) k
     ON k.message = v.message AND k.quantity = v.quantity AND k.channel = v.channel AND v.measured_at = m.time
-ORDER BY m.dev_eui, v.quantity, v.channel, v.measured_at;
+ORDER BY m.dev_eui, v.quantity, v.channel, v.measured_at, v.message;
 
 -- name: shown
 -- What is to be shown beside the values, derived from them, in the order of the values.
@@ -64,8 +73,8 @@ SELECT
     m.dev_eui, s.quantity, s.channel, m.time, s.value, s.resolution, m.deduplication_id,
     m.acknowledged > 0 AND m.declared AND m.expect IN ('stored', 'repeat'), coalesce(m.fault, '')
 FROM shown s
-JOIN message m ON m.id = s.message
-ORDER BY m.dev_eui, s.quantity, s.channel, m.time;
+CROSS JOIN message m ON m.id = s.message
+ORDER BY m.dev_eui, s.quantity, s.channel, m.time, s.message;
 
 -- name: has_air
 -- Whether the manifest tells what was on air.

@@ -5,29 +5,38 @@ from datetime import datetime
 
 from services.verify.fates import Fates
 from services.verify.flags import FlagRules, flag_faults
-from services.verify.manifest import Manifest, SentValue
+from services.verify.manifest import Manifest
 from services.verify.merge import merge
+from services.verify.part import Part
 from services.verify.scratch import Scratch
+from services.verify.sent import SentValue
 from services.verify.stored import Store, StoredReading
+from services.verify.strays import Strays
 from services.verify.verdict import Kind, Tally
+
+NAME = "readings"
 
 
 def compare_readings(
     manifest: Manifest,
     store: Store,
+    part: Part,
+    strays: Strays,
     scratch: Scratch,
     fates: Fates,
     rules: FlagRules,
     advance: Callable[[int], None],
 ) -> Tally:
     """By device, quantity, channel and time. Several frames may carry one value: it is expected once."""
-    tally = Tally("readings")
-    pairs = merge(manifest.readings(), store.readings(), _key, _key)
-    for sent, stored in pairs:
-        advance(len(sent))
+    tally = Tally(NAME)
+    rows = strays.sifted(NAME, part, store.readings(part), _order)
+    for sent, stored in merge(manifest.readings(), rows, _key, _key):
         if sent:
+            advance(len(sent))
+            tally.place = _key(sent[0])
             _judge(tally, sent, stored, fates, rules)
             continue
+        tally.place = _key(stored[0])
         for row in stored:
             if row.deduplication_id is None:
                 tally.fault(Kind.CHANGED, f"{_name(row)} names uplink {row.uplink}, which is not stored")
@@ -35,11 +44,16 @@ def compare_readings(
                 tally.foreign += 1
             else:
                 tally.fault(Kind.EXTRA, f"{_name(row)} = {row.value} from uplink {row.uplink}")
+    strays.find_homes(NAME, part, store, _order)
     return tally
 
 
 def _key(row: SentValue | StoredReading) -> tuple[str, str, str, datetime]:
     return row.dev_eui, row.quantity, row.channel, row.measured_at
+
+
+def _order(row: StoredReading) -> tuple[tuple[str, str, str, datetime], int, float]:
+    return _key(row), row.uplink, row.value
 
 
 def _judge(tally: Tally, sent: list[SentValue], stored: list[StoredReading], fates: Fates, rules: FlagRules) -> None:

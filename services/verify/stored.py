@@ -12,6 +12,7 @@ from services.core.storage.connect import connect
 from services.core.storage.ledger import Platform, PlatformCount
 from services.core.storage.migrate import check
 from services.core.storage.queries import load
+from services.verify.part import Part
 
 _ROWS_AT_A_TIME = 5000
 
@@ -36,6 +37,14 @@ class StoredUplink(NamedTuple):
     declared: bool
     received_at: datetime
     again: bool
+
+
+class FrameOf(NamedTuple):
+    """Of which frame a reading is."""
+
+    dev_eui: str
+    deduplication_id: str
+    received_at: datetime
 
 
 class StoredFrame(NamedTuple):
@@ -86,6 +95,14 @@ class StoredReading(NamedTuple):
     installed: str | None
     received_at: datetime | None
 
+    def of(self, frame: FrameOf | None) -> "StoredReading | None":
+        """The same, now that its frame is known, or known not to be stored."""
+        if frame is None:
+            return self
+        return self._replace(
+            dev_eui=frame.dev_eui, deduplication_id=frame.deduplication_id, received_at=frame.received_at
+        )
+
 
 class StoredShown(NamedTuple):
     """A value that the store derives from a reading and the parameters of the installation."""
@@ -95,6 +112,14 @@ class StoredShown(NamedTuple):
     channel: str
     measured_at: datetime
     value: float
+    uplink: int
+    deduplication_id: str | None
+
+    def of(self, frame: FrameOf | None) -> "StoredShown | None":
+        """As of a reading; nothing is shown of a frame that is not stored."""
+        if frame is None:
+            return None
+        return self._replace(dev_eui=frame.dev_eui, deduplication_id=frame.deduplication_id)
 
 
 class LedgerDay(NamedTuple):
@@ -146,18 +171,27 @@ class Store:
             cursor.execute(self._queries[name], parameters or None)
             yield from cursor
 
-    def uplinks(self) -> Iterator[StoredUplink]:
-        return map(StoredUplink._make, self._stream("uplinks"))
+    def weights(self) -> dict[str, int]:
+        """How many frames there are of each device, as ingest counted them."""
+        return dict(self._connection.execute(self._queries["frames_of_devices"]).fetchall())
+
+    def uplinks(self, part: Part) -> Iterator[StoredUplink]:
+        return map(StoredUplink._make, self._stream("uplinks", low=part.low, high=part.high))
 
     def handed(self) -> Iterator[tuple[str, str, int, str, datetime, int, bool]]:
         """Every frame as `Manifest.bind` takes it."""
         return iter(self._stream("handed_frames"))
 
-    def frames(self) -> Iterator[StoredFrame]:
-        return map(StoredFrame._make, self._stream("repeated_frames"))
+    def frames(self, part: Part) -> Iterator[StoredFrame]:
+        return map(StoredFrame._make, self._stream("repeated_frames", low=part.low, high=part.high))
 
-    def events(self) -> Iterator[StoredEvent]:
-        return map(StoredEvent._make, self._stream("device_events"))
+    def frames_by_id(self, ids: set[int]) -> dict[int, FrameOf]:
+        """Those of them that are stored. There is no index for it: all frames are read."""
+        found = self._connection.execute(self._queries["frames_by_id"], {"ids": list(ids)})
+        return {row[0]: FrameOf(*row[1:]) for row in found}
+
+    def events(self, part: Part) -> Iterator[StoredEvent]:
+        return map(StoredEvent._make, self._stream("device_events", low=part.low, high=part.high))
 
     def quarantine(self) -> Iterator[Quarantined]:
         return map(Quarantined._make, self._stream("quarantined"))
@@ -166,11 +200,27 @@ class Store:
         """dev_eui, event, address of a join or code of a log entry, how many."""
         return iter(self._stream("told_by_the_server"))
 
-    def shown(self) -> Iterator[StoredShown]:
-        return map(StoredShown._make, self._stream("derived_values"))
+    def shown(self, part: Part) -> Iterator[StoredShown]:
+        return map(StoredShown._make, self._stream("derived_values", **self._points(part)))
 
-    def readings(self) -> Iterator[StoredReading]:
-        return map(StoredReading._make, self._stream("readings"))
+    def readings(self, part: Part) -> Iterator[StoredReading]:
+        """Of a part: without `deduplication_id` where the frame is of no device that ever was at the point.
+
+        Those stand in one of the parts that the devices at the point are of.
+        """
+        return map(StoredReading._make, self._stream("readings", **self._points(part)))
+
+    def _points(self, part: Part) -> dict[str, object]:
+        """Series of points where a device of the part ever was, and all devices that ever were at these points."""
+        bounds: dict[str, object] = {"low": part.low, "high": part.high}
+        if part.whole:
+            return bounds | {"series": None, "owned": None, "devices": None}
+        rows = self._connection.execute(self._queries["series_of_devices"], bounds).fetchall()
+        return bounds | {
+            "series": [series for series, _, _ in rows],
+            "owned": [series for series, first, _ in rows if part.has(first)],
+            "devices": sorted({dev_eui for _, _, devices in rows for dev_eui in devices}),
+        }
 
     def ledger_state(self) -> LedgerState:
         """Of this snapshot; `worker` of this moment."""
@@ -181,9 +231,9 @@ class Store:
         """Tells the worker, when this snapshot is closed, that somebody waits for the ledger."""
         self._connection.execute(self._queries["ask_for_ledger"])
 
-    def ledger_days(self, first: date) -> Iterator[LedgerDay]:
+    def ledger_days(self, first: date, part: Part) -> Iterator[LedgerDay]:
         """From the first day on, by device."""
-        return map(LedgerDay._make, self._stream("ledger_days", first=first))
+        return map(LedgerDay._make, self._stream("ledger_days", first=first, low=part.low, high=part.high))
 
     def platform(self, first: date) -> Platform:
         """The platform's own line from the first day on."""

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any, Self
 
 from services.verify.fates import UNTOUCHED, Fates
 
@@ -35,7 +36,8 @@ class Tally:
 
     `expected`: acknowledged and due; `found`: of those, there exactly once as sent; `not_due`: there as sent
     though nobody could demand it (never acknowledged, or of a device that was not declared then), which is no
-    fault; `foreign`: rows the manifest does not speak of.
+    fault; `foreign`: rows the manifest does not speak of. `place`: where the comparison is; the examples that are kept
+    are those of the first places, whichever slice they come from.
     """
 
     name: str
@@ -44,13 +46,32 @@ class Tally:
     not_due: int = 0
     foreign: int = 0
     faults: Counter[Kind] = field(default_factory=Counter[Kind])
-    examples: dict[Kind, list[str]] = field(default_factory=dict[Kind, list[str]])
+    place: tuple[Any, ...] = ()
+    _first: dict[Kind, list[tuple[tuple[Any, ...], int, str]]] = field(
+        default_factory=dict[Kind, list[tuple[tuple[Any, ...], int, str]]]
+    )
 
     def fault(self, kind: Kind, example: str) -> None:
         self.faults[kind] += 1
-        examples = self.examples.setdefault(kind, [])
-        if len(examples) < EXAMPLES:
-            examples.append(example)
+        first = self._first.setdefault(kind, [])
+        if len(first) < EXAMPLES:
+            first.append((self.place, self.faults.total(), example))
+
+    @property
+    def examples(self) -> dict[Kind, list[str]]:
+        """The first of each kind, the kind that comes first before the others."""
+        kinds = sorted(self._first.items(), key=lambda item: item[1][0])
+        return {kind: [example for *_, example in first] for kind, first in kinds}
+
+    def add(self, other: Self) -> None:
+        """What another slice gave, of which no place is one of ours."""
+        self.expected += other.expected
+        self.found += other.found
+        self.not_due += other.not_due
+        self.foreign += other.foreign
+        self.faults += other.faults
+        for kind, theirs in other._first.items():
+            self._first[kind] = sorted(self._first.get(kind, []) + theirs)[:EXAMPLES]
 
 
 @dataclass(frozen=True, slots=True)

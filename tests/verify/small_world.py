@@ -1,6 +1,7 @@
 """A small world, sent and stored row by row, without any of our services."""
 
 import hashlib
+import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +15,7 @@ from psycopg import Connection
 from psycopg.rows import TupleRow
 
 from services.verify.run import verify
-from services.verify.verdict import Verdict
+from services.verify.verdict import Verdict, as_json, table
 
 START = datetime(2026, 3, 1, 6, 0, tzinfo=UTC)
 DECLARED = "a81758fffe000001"
@@ -51,6 +52,22 @@ INSERT INTO device (dev_eui, organisation_id, model_id, declared_at)
 INSERT INTO installation (dev_eui, point_id, period)
     SELECT 'a81758fffe000001', id, '[2020-01-01 00:00Z,)' FROM point;
 INSERT INTO gateway (eui, last_seen_at) VALUES ('7276ff0000000001', now()), ('7276ff0000000002', now());
+"""
+
+LEDGER = """
+INSERT INTO batch_cursor VALUES ('ledger', '0', 0);
+INSERT INTO ledger_day (day, expected, available, received, lost, sessions, duplicates, repeats, late, quarantined,
+    replayed, refused, unknown, dev_eui) VALUES
+    ('2026-03-01', 144, 3, 3, 0, 1, 1, 1, 0, 1, 0, 0, 0, 'a81758fffe000001'),
+    ('2026-03-01', 0, 0, 1, 0, 1, 0, 0, 0, 0, 0, 0, 1, 'a81758fffe000002'),
+    ('2026-02-28', 144, 9, 9, 0, 1, 0, 0, 0, 0, 0, 0, 1, 'a81758fffe000001'),
+    ('2026-03-02', 144, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 'a81758fffe000001');
+INSERT INTO ledger_platform (messages, day, run, process, source, outcome, detail) VALUES
+    (5, '2026-03-01', '6f9619ff-8b86-d011-b42d-00c04fc964ff', 'ingest', 'mqtt', 'stored', 'up'),
+    (1, '2026-03-01', '6f9619ff-8b86-d011-b42d-00c04fc964ff', 'ingest', 'mqtt', 'stored', 'join'),
+    (1, '2026-03-01', '6f9619ff-8b86-d011-b42d-00c04fc964ff', 'ingest', 'mqtt', 'duplicate', ''),
+    (1, '2026-03-01', '6f9619ff-8b86-d011-b42d-00c04fc964ff', 'ingest', 'mqtt', 'quarantined', 'not_json'),
+    (8, '2026-03-01', '6f9619ff-8b86-d011-b42d-00c04fc964ff', 'ingest', 'mqtt', 'acknowledged', '');
 """
 
 
@@ -191,5 +208,10 @@ def faults(verdict: Verdict) -> dict[tuple[str, str], int]:
 
 
 def judge(world: World) -> Verdict:
+    """The verdict of the whole; in slices of one device each it is the same to the byte."""
     world.commit()
-    return verify(world.database, world.manifest)
+    verdict = verify(world.database, world.manifest)
+    slices = verify(world.database, world.manifest, slice_size=1)
+    assert table(slices) == table(verdict)
+    assert json.dumps(as_json(slices)) == json.dumps(as_json(verdict))
+    return verdict

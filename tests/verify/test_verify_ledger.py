@@ -13,23 +13,7 @@ from services.cli import main
 from services.core.storage.connect import connect
 from services.verify.run import verify
 from services.verify.verdict import as_json, table
-from tests.verify.small_world import DECLARED, UNKNOWN, World, faults, judge, small_world
-
-LEDGER = """
-INSERT INTO batch_cursor VALUES ('ledger', '0', 0);
-INSERT INTO ledger_day (day, expected, available, received, lost, sessions, duplicates, repeats, late, quarantined,
-    replayed, refused, unknown, dev_eui) VALUES
-    ('2026-03-01', 144, 3, 3, 0, 1, 1, 1, 0, 1, 0, 0, 0, 'a81758fffe000001'),
-    ('2026-03-01', 0, 0, 1, 0, 1, 0, 0, 0, 0, 0, 0, 1, 'a81758fffe000002'),
-    ('2026-02-28', 144, 9, 9, 0, 1, 0, 0, 0, 0, 0, 0, 1, 'a81758fffe000001'),
-    ('2026-03-02', 144, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 'a81758fffe000001');
-INSERT INTO ledger_platform (messages, day, run, process, source, outcome, detail) VALUES
-    (5, '2026-03-01', '6f9619ff-8b86-d011-b42d-00c04fc964ff', 'ingest', 'mqtt', 'stored', 'up'),
-    (1, '2026-03-01', '6f9619ff-8b86-d011-b42d-00c04fc964ff', 'ingest', 'mqtt', 'stored', 'join'),
-    (1, '2026-03-01', '6f9619ff-8b86-d011-b42d-00c04fc964ff', 'ingest', 'mqtt', 'duplicate', ''),
-    (1, '2026-03-01', '6f9619ff-8b86-d011-b42d-00c04fc964ff', 'ingest', 'mqtt', 'quarantined', 'not_json'),
-    (8, '2026-03-01', '6f9619ff-8b86-d011-b42d-00c04fc964ff', 'ingest', 'mqtt', 'acknowledged', '');
-"""
+from tests.verify.small_world import DECLARED, LEDGER, UNKNOWN, World, faults, judge, small_world
 
 
 @pytest.fixture
