@@ -40,6 +40,9 @@ class Bounds(NamedTuple):
         return f"{self.low} or more" if self.high is None else f"{self.low} to {self.high}"
 
 
+_NONE = Bounds()
+
+
 class Frame(NamedTuple):
     """A frame of the manifest. `received_at`: when the store had it, None where it is not there; in microseconds.
 
@@ -148,6 +151,13 @@ def _count(book: Expected, generation: list[Frame]) -> list[int]:
 
 def _choose(book: Expected, same: list[Frame]) -> None:
     """One frame under several ids: one of them is the frame and the others are repeats, which is chance."""
+    if len(same) == 1:
+        # Nothing to choose: nearly every frame, and a year of a territory has tens of millions.
+        for (day, figure), number in _figures(same[0], []).items():
+            if number != _NONE:
+                book.add(day, figure, number)
+                book.add_whole(figure, number)
+        return
     choices = [_figures(kept, [frame for frame in same if frame is not kept]) for kept in same]
     for day, figure in {key for choice in choices for key in choice}:
         book.add(day, figure, _widest(choice.get((day, figure), Bounds()) for choice in choices))
