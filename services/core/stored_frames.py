@@ -11,7 +11,7 @@ from psycopg.rows import TupleRow
 from services.core.decoder_book import TimedFrame
 from services.core.domain import Flag
 from services.core.storage.queries import load
-from services.core.storage.uplink_blocks import received_between
+from services.core.storage.uplink_blocks import sought
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,16 +26,9 @@ class StoredFrame:
 
 def frames_by_id(connection: Connection[TupleRow], uplinks: Iterable[int]) -> list[StoredFrame]:
     """Those of the frames that are there, in order of id. Raises psycopg.Error."""
-    known = received_between(connection, uplinks)
-    if not known:
+    parameters = sought(connection, uplinks)
+    if parameters is None:
         return []
-    parameters = {
-        "id": [uplink for uplink, _ in known],
-        "from_at": [first for _, (first, _) in known],
-        "to_at": [last for _, (_, last) in known],
-        "first": min(first for _, (first, _) in known),
-        "last": max(last for _, (_, last) in known),
-    }
     return _frames(connection.execute(load("decode_runs")["frames"], parameters, binary=True).fetchall())
 
 

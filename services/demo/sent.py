@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import quote
 
-from services.core.storage.queries import parse
+from services.core.storage.queries import texts
 
 _FILE = Path(__file__).with_name("manifest.sql")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -28,8 +28,7 @@ class SentMessages:
 
     def __init__(self, manifest: Path) -> None:
         self._manifest = manifest
-        queries = parse(_FILE, _FILE.read_text(encoding="utf-8"))
-        self._sql = {name: queries[name].decode() for name in queries}
+        self._sql = texts(_FILE)
         self._connection: sqlite3.Connection | None = None
         self._next = 1
         self._unacknowledged: set[int] = set()

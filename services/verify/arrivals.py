@@ -8,7 +8,7 @@ from itertools import groupby
 from pathlib import Path
 
 from services.core.civil import day_of
-from services.core.storage.queries import parse
+from services.core.storage.queries import texts
 from services.verify.counted import Bounds, Frame
 from services.verify.part import Part
 from services.verify.sent import SentBody, SentEvent, SentUplink
@@ -30,8 +30,7 @@ class Arrivals:
     """
 
     def __init__(self, late_after: timedelta) -> None:
-        queries = parse(_FILE, _FILE.read_text(encoding="utf-8"))
-        self._sql = {name: queries[name].decode() for name in queries}
+        self._sql = texts(_FILE)
         self._late_after = late_after
         self._connection = sqlite3.connect("", isolation_level=None)
         self._connection.execute(self._sql["create_frame"])

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal, Self
 from urllib.parse import quote
 
-from services.core.storage.queries import parse
+from services.core.storage.queries import texts
 from services.verify.partition import Partition
 from services.verify.sent import SentBody, SentEvent, SentFrame, SentShown, SentUplink, SentValue
 
@@ -24,8 +24,7 @@ class Manifest:
     """An open manifest. Every pass reads the same moment of it, even while a simulator writes on."""
 
     def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
-        queries = parse(_FILE, _FILE.read_text(encoding="utf-8"))
-        self._sql = {name: queries[name].decode() for name in queries}
+        self._sql = texts(_FILE)
         self._connection = connection
         self.path = path
         if not connection.execute(self._sql["has_effects"]).fetchone()[0]:

@@ -8,7 +8,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Literal
 
-from services.core.storage.queries import parse
+from services.core.storage.queries import texts
 from services.verify.part import Part, divide
 
 _FILE = Path(__file__).with_name("partition.sql")
@@ -16,7 +16,7 @@ _STEP = 100_000
 
 
 class Partition:
-    """Temporary tables beside an open manifest, some 20 bytes for each message.
+    """Temporary tables beside an open manifest, some 28 bytes for each message.
 
     Its rows stand in order of time, and there is no index by device: writing one would cost the simulator a page for
     each frame. So every message is noted once, by slice, and every slice reads the pages it has something on.
@@ -29,8 +29,7 @@ class Partition:
 
         `advance` is told of values that have been read.
         """
-        queries = parse(_FILE, _FILE.read_text(encoding="utf-8"))
-        self._sql = {name: queries[name].decode() for name in queries}
+        self._sql = texts(_FILE)
         self._connection = connection
         execute = connection.execute
         execute(self._sql["create_run"])

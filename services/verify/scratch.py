@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
-from services.core.storage.queries import parse
+from services.core.storage.queries import texts
 from services.verify.part import Part
 
 _FILE = Path(__file__).with_name("scratch.sql")
@@ -14,8 +14,7 @@ class Scratch:
     """A private SQLite file that vanishes when closed."""
 
     def __init__(self) -> None:
-        queries = parse(_FILE, _FILE.read_text(encoding="utf-8"))
-        self._sql = {name: queries[name].decode() for name in queries}
+        self._sql = texts(_FILE)
         # An empty name is SQLite's word for a private file on disk.
         self._connection = sqlite3.connect("", isolation_level=None)
         for name in ("create_absent", "create_elsewhere", "create_unheld", "create_foreign"):

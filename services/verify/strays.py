@@ -12,7 +12,7 @@ from itertools import chain, groupby, islice
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from services.core.storage.queries import parse
+from services.core.storage.queries import texts
 from services.verify.part import Part
 from services.verify.partition import Partition
 from services.verify.stored import Store, StoredReading, StoredShown
@@ -32,8 +32,7 @@ class Strays:
     """
 
     def __init__(self, partition: Partition | None) -> None:
-        queries = parse(_FILE, _FILE.read_text(encoding="utf-8"))
-        self._sql = {name: queries[name].decode() for name in queries}
+        self._sql = texts(_FILE)
         self._connection = sqlite3.connect("", isolation_level=None)
         for name in ("create_held", "create_stray", "create_stray_order", "create_claim"):
             self._connection.execute(self._sql[name])

@@ -81,6 +81,11 @@ def parse(file: Path, text: str) -> Queries:
     return Queries(file, queries)
 
 
+def texts(file: Path) -> dict[str, str]:
+    """The statements of a file by name, for SQLite. Raises QueryFileError, FileNotFoundError."""
+    return {query.name: query.sql for query in parse(file, file.read_text(encoding="utf-8")).queries}
+
+
 def _query(file: Path, name: str, text: str) -> Query:
     name = name.strip()
     if not re.fullmatch(r"[a-z][a-z0-9_]*", name):

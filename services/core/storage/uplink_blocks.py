@@ -52,3 +52,21 @@ def received_between(
     rows = connection.execute(load("uplink_blocks")["blocks"], {"first_id": Int8s(blocks)}, binary=True)
     bounds = {block: (first, last) for block, first, last in rows}
     return [(number, bounds[block_of(number)]) for number in ids if block_of(number) in bounds]
+
+
+def sought(connection: Connection[TupleRow], uplinks: Iterable[int]) -> dict[str, object] | None:
+    """Parameters of a query that looks into ``uplink`` by ids: ``id``, ``from_at`` and ``to_at`` of each, ``first`` and
+    ``last`` of all. None: none of them was ever stored. Raises psycopg.Error.
+    """
+    known = received_between(connection, uplinks)
+    if not known:
+        return None
+    from_at = [first for _, (first, _) in known]
+    to_at = [last for _, (_, last) in known]
+    return {
+        "id": [number for number, _ in known],
+        "from_at": from_at,
+        "to_at": to_at,
+        "first": min(from_at),
+        "last": max(to_at),
+    }

@@ -17,7 +17,7 @@ from psycopg.rows import TupleRow
 from services.core.domain import Flag, Reading
 from services.core.storage.errors import StoreUnavailable
 from services.core.storage.queries import load
-from services.core.storage.uplink_blocks import received_between
+from services.core.storage.uplink_blocks import sought
 from services.core.storage.writer_types import Candidate, Rank
 
 Key = tuple[int, datetime]
@@ -90,20 +90,10 @@ def _rivals(connection: Connection[TupleRow], candidates: Sequence[Candidate]) -
 
 def frame_ranks(connection: Connection[TupleRow], uplinks: Collection[int]) -> dict[int, tuple[int, UUID]]:
     """Frame counter and deduplication id of those of the frames that are there. Raises psycopg.Error."""
-    known = received_between(connection, uplinks)
-    if not known:
+    parameters = sought(connection, uplinks)
+    if parameters is None:
         return {}
-    rows = connection.execute(
-        load("writer")["rival_frames"],
-        {
-            "id": [uplink for uplink, _ in known],
-            "from_at": [first for _, (first, _) in known],
-            "to_at": [last for _, (_, last) in known],
-            "first": min(first for _, (first, _) in known),
-            "last": max(last for _, (_, last) in known),
-        },
-        binary=True,
-    )
+    rows = connection.execute(load("writer")["rival_frames"], parameters, binary=True)
     return {number: (f_cnt, deduplication_id) for number, f_cnt, deduplication_id in rows}
 
 
